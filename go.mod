@@ -1,0 +1,3 @@
+module github.com/scriptix-io/scriptix-go
+
+go 1.26.0
