@@ -1,0 +1,151 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// EventType is the word that the service sends; unknown ones pass through.
+type EventType string
+
+// The events that the service documents.
+const (
+	TranscriptionCompleted EventType = "transcription.completed"
+	TranscriptionFailed    EventType = "transcription.failed"
+)
+
+// Event is one callback. It shares no memory with anything else, so it may be kept.
+type Event struct {
+	Type      EventType
+	Timestamp time.Time // when it happened, in UTC; the same on each retry; zero if missing or not RFC 3339
+	Data      Data
+	Raw       []byte // the body as it was received, which is what the signature covers
+	Target    string // path and query that it was posted to, as the client sent them; not signed; set by [Handler]
+}
+
+// Data is what an event says about its job. What was missing, null or unreadable is the zero value.
+type Data struct {
+	ID         string // the job
+	Status     string // the service's word
+	DocumentID string // a number or a string on the wire
+	Duration   time.Duration
+	Language   string
+	Error      string // why the job failed, if the service says so
+}
+
+// Parse reads the body of a callback. It does not check the signature: do that first.
+//
+// It is tolerant, because the service's documents are at odds with one another: ids may be numbers or strings,
+// seconds may be a string, the object may stand in a {"result": ...} envelope, unknown fields are ignored, an
+// unreadable field is its zero value, and an unknown event is fine with or without data. The error is [ErrPayload] if
+// the body is no JSON object, if it has no event, or if an event "transcription.*" has no data.id.
+func Parse(payload []byte) (Event, error) {
+	body, ok := object(payload)
+	if !ok {
+		return Event{}, fmt.Errorf("%w: not a JSON object", ErrPayload)
+	}
+	body = unwrap(body, "event")
+	e := Event{
+		Type:      EventType(text(body["event"])),
+		Timestamp: timestamp(body["timestamp"]),
+		Raw:       bytes.Clone(payload),
+	}
+	if strings.TrimSpace(string(e.Type)) == "" {
+		return Event{}, fmt.Errorf("%w: no event", ErrPayload)
+	}
+	data, _ := object(body["data"])
+	data = unwrap(data, "id")
+	e.Data = Data{
+		ID:         text(data["id"]),
+		Status:     text(data["status"]),
+		DocumentID: text(data["document_id"]),
+		Duration:   seconds(data["duration_seconds"]),
+		Language:   text(data["language"]),
+	}
+	if strings.HasPrefix(string(e.Type), "transcription.") && strings.TrimSpace(e.Data.ID) == "" {
+		return Event{}, fmt.Errorf("%w: no data.id", ErrPayload)
+	}
+	// A message beside a success is no error.
+	if e.Type == TranscriptionFailed || e.Data.Status == "failed" || e.Data.Status == "error" {
+		e.Data.Error = failure(data)
+	}
+	return e, nil
+}
+
+type fields = map[string]json.RawMessage
+
+func object(raw []byte) (fields, bool) {
+	var o fields
+	err := json.Unmarshal(raw, &o)
+	return o, err == nil && o != nil
+}
+
+// unwrap looks into the service's envelope, unless the field that is wanted stands outside it.
+func unwrap(o fields, want string) fields {
+	if text(o[want]) != "" {
+		return o
+	}
+	if inner, ok := object(o["result"]); ok {
+		return inner
+	}
+	return o
+}
+
+// text is a string's content or a number's digits, and empty for anything else.
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	var n json.Number
+	if json.Unmarshal(raw, &n) == nil {
+		return n.String()
+	}
+	return ""
+}
+
+func timestamp(raw json.RawMessage) time.Time {
+	t, err := time.Parse(time.RFC3339, text(raw))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// seconds is zero for what is no duration: not a number, negative, or more than time.Duration holds (292 years).
+func seconds(raw json.RawMessage) time.Duration {
+	s, err := strconv.ParseFloat(strings.TrimSpace(text(raw)), 64)
+	ns := math.Round(s * float64(time.Second))
+	if err != nil || !(ns > 0 && ns < math.MaxInt64) {
+		return 0
+	}
+	return time.Duration(ns)
+}
+
+// failure is the reason that a failed job's data gives: error as a string or as an object, or a message. The object
+// is searched for a text before its code is taken.
+func failure(data fields) string {
+	if s := first(data, "error"); s != "" {
+		return s
+	}
+	if o, ok := object(data["error"]); ok {
+		if s := first(o, "message", "error_message", "issue", "detail", "error", "code"); s != "" {
+			return s
+		}
+	}
+	return first(data, "error_message", "message")
+}
+
+func first(o fields, names ...string) string {
+	for _, name := range names {
+		if s := text(o[name]); s != "" {
+			return s
+		}
+	}
+	return ""
+}
