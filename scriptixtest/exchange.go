@@ -1,0 +1,248 @@
+package scriptixtest
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An Endpoint of the service.
+type Endpoint string
+
+// The endpoints that a [Fault] can be put on.
+const (
+	Any         Endpoint = ""             // each of those below
+	Submit      Endpoint = "submit"       // POST /api/v3/stt
+	Status      Endpoint = "status"       // GET /api/v3/stt/{id}/status
+	Result      Endpoint = "result"       // GET /api/v3/stt/{id}/result
+	FilesCreate Endpoint = "files_create" // POST /api/v3/files/
+	FilesHead   Endpoint = "files_head"   // HEAD /api/v3/files/{id}
+	FilesPatch  Endpoint = "files_patch"  // PATCH /api/v3/files/{id}
+	FilesInfo   Endpoint = "files_info"   // GET /api/v3/files/{id}
+)
+
+// exchange is a request and what is known of it.
+type exchange struct {
+	s        *Server
+	endpoint Endpoint
+	id       string // of the job or upload in the path
+	seen     *Request
+	body     *countingBody
+	fault    *Fault      // a copy, nil if none strikes
+	limits   http.Header // X-RateLimit-*
+	admitted bool        // holds a slot of the plan
+	done     bool
+}
+
+// serve answers every request.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		abort(w)
+		return
+	}
+	defer s.leave()
+	x, early := s.begin(r)
+	defer x.finish(0) // for a cut and for a panic in a script
+	if early != nil {
+		x.send(w, *early)
+		return
+	}
+	if x.fault != nil {
+		x.strike(w, r)
+		return
+	}
+	x.send(w, s.process(x, w, r))
+}
+
+// begin notes a request and decides whether it is let in; if not, it says with which answer.
+func (s *Server) begin(r *http.Request) (*exchange, *answer) {
+	x := &exchange{s: s, body: &countingBody{ReadCloser: r.Body}}
+	r.Body = x.body
+	early := x.route(r)
+	if early == nil {
+		early = s.authorize(r)
+	}
+	r.Header.Del("Authorization")
+	x.seen = &Request{Method: r.Method, Path: r.URL.EscapedPath(), Endpoint: x.endpoint, Proto: r.Proto, Header: r.Header}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x.seen.Time = time.Now() // under the lock, so that times never go back
+	x.seen.ID = "req_" + s.runID + strconv.FormatInt(int64(s.history.total)+1, 16)
+	s.history.add(x.seen)
+	now := x.seen.Time.Sub(s.started)
+	s.meter.arrive(now)
+	if early != nil {
+		return x, early
+	}
+	wait, ok := s.meter.admit(now)
+	x.limits = s.meter.headers(x.seen.Time, now)
+	if !ok {
+		a := tooMany(wait)
+		return x, &a
+	}
+	x.admitted = true
+	x.fault = s.takeFault(x.endpoint, x.id)
+	return x, nil
+}
+
+// route finds the endpoint, or the answer of a path or method that there is not.
+func (x *exchange) route(r *http.Request) *answer {
+	path, ok := strings.CutPrefix(r.URL.Path, x.s.cfg.basePath+"/api/v3/")
+	var allow []string
+	if ok {
+		part := strings.Split(path, "/")
+		switch {
+		case path == "stt":
+			x.endpoint, allow = Submit, []string{http.MethodPost}
+		case len(part) == 3 && part[0] == "stt" && part[1] != "" && part[2] == "status":
+			x.endpoint, x.id, allow = Status, part[1], []string{http.MethodGet}
+		case len(part) == 3 && part[0] == "stt" && part[1] != "" && part[2] == "result":
+			x.endpoint, x.id, allow = Result, part[1], []string{http.MethodGet}
+		case path == "files/":
+			x.endpoint, allow = FilesCreate, []string{http.MethodPost, http.MethodOptions}
+		case len(part) == 2 && part[0] == "files":
+			x.id, allow = part[1], []string{http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodOptions}
+			x.endpoint = map[string]Endpoint{http.MethodHead: FilesHead, http.MethodPatch: FilesPatch}[r.Method]
+			if x.endpoint == Any {
+				x.endpoint = FilesInfo
+			}
+		}
+	}
+	if allow == nil {
+		a := refuse(http.StatusNotFound, problem{Error: "Not Found", Message: "There is no such path: see the API's reference."})
+		return &a
+	}
+	if !slices.Contains(allow, r.Method) {
+		a := refuse(http.StatusMethodNotAllowed, problem{Message: r.Method + " is not allowed here."})
+		a.header = http.Header{"Allow": {strings.Join(allow, ", ")}}
+		return &a
+	}
+	if r.Method == http.MethodOptions { // what the upload protocol can do: asked without a key
+		a := tusOptions(x.s.cfg.maxResumable)
+		return &a
+	}
+	return nil
+}
+
+// authorize checks the key.
+func (s *Server) authorize(r *http.Request) *answer {
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	key = strings.TrimSpace(key)
+	p := problem{Error: "Unauthorized", Message: "The API key is invalid.", Code: "INVALID_API_KEY"}
+	switch {
+	case !strings.EqualFold(scheme, "Bearer") || key == "":
+		p.Message, p.Code = "The API key is missing: send Authorization: Bearer <API key>.", "MISSING_API_KEY"
+	case subtle.ConstantTimeCompare([]byte(key), []byte(s.cfg.key)) == 1:
+		return nil
+	}
+	a := refuse(http.StatusUnauthorized, p)
+	a.header = http.Header{"Www-Authenticate": {"Bearer"}}
+	return &a
+}
+
+// process does what the endpoint does.
+func (s *Server) process(x *exchange, w http.ResponseWriter, r *http.Request) answer {
+	switch x.endpoint {
+	case Submit:
+		return s.submit(r)
+	case Status:
+		return s.status(x.id)
+	case Result:
+		return s.result(x.id)
+	case FilesCreate:
+		return s.createFile(r)
+	case FilesHead:
+		return s.headFile(r, x.id)
+	case FilesPatch:
+		return s.patchFile(w, r, x.id)
+	case FilesInfo:
+		return s.fileInfo(x.id)
+	}
+	return refuse(http.StatusNotFound, problem{Message: "There is no such path."})
+}
+
+// send answers, and notes it before: whoever has the answer finds it in the records, and the slot free.
+func (x *exchange) send(w http.ResponseWriter, a answer) {
+	if a.gone || x.body.broken.Load() {
+		x.cut(w)
+		return
+	}
+	x.finish(a.status)
+	x.writeHeader(w, a)
+	_, _ = w.Write(a.body) // the client may be gone
+}
+
+// writeHeader sends all but the body.
+func (x *exchange) writeHeader(w http.ResponseWriter, a answer) {
+	h := w.Header()
+	h.Set("X-Request-Id", x.seen.ID)
+	for k, v := range x.limits {
+		h[k] = v
+	}
+	if t := contentType(a.body); t != "" {
+		h.Set("Content-Type", t)
+	} else {
+		h["Content-Type"] = nil // nothing to be sniffed
+	}
+	if a.status != http.StatusNoContent && x.seen.Method != http.MethodHead {
+		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	for k, v := range a.header {
+		h[k] = v
+	}
+	w.WriteHeader(a.status)
+}
+
+// cut ends the connection without (the rest of) an answer.
+func (x *exchange) cut(w http.ResponseWriter) {
+	x.finish(0)
+	abort(w)
+}
+
+// finish notes how the request ended. Only the first call counts.
+func (x *exchange) finish(status int) {
+	s := x.s
+	s.mu.Lock()
+	if x.done {
+		s.mu.Unlock()
+		return
+	}
+	x.done = true
+	x.seen.Status = status
+	x.seen.Bytes = x.body.n.Load()
+	x.seen.Took = time.Since(x.seen.Time)
+	s.meter.leave(x.admitted)
+	seen := *x.seen
+	s.mu.Unlock()
+	if s.cfg.log != nil {
+		s.cfg.log.LogAttrs(s.closing, slog.LevelInfo, "request",
+			slog.String("method", seen.Method), slog.String("path", seen.Path), slog.Int("status", status),
+			slog.Int64("bytes", seen.Bytes), slog.Duration("took", seen.Took), slog.String("request_id", seen.ID))
+	}
+}
+
+// abort closes the connection, or resets the stream of HTTP/2.
+func abort(w http.ResponseWriter) {
+	if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_ = c.Close()
+		return
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// tooMany is the answer of a request over the plan.
+func tooMany(wait time.Duration) answer {
+	secs := max(1, int((wait+time.Second-1)/time.Second))
+	p := messages[http.StatusTooManyRequests]
+	p.Message = fmt.Sprintf("Too many requests. Please wait %d seconds before you try again.", secs)
+	p.RetryAfter = secs
+	a := refuse(http.StatusTooManyRequests, p)
+	a.header = http.Header{"Retry-After": {strconv.Itoa(secs)}}
+	return a
+}
