@@ -1,0 +1,262 @@
+package scriptix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// attempt is the transport of one call's attempts. Between the caller's
+// transport and the retry policy it asks the budget, opens the body, and ends
+// an attempt in which nothing moves.
+//
+// It has no CloseIdleConnections, so that a failed call leaves the connections
+// of others alone.
+type attempt struct{ x *exchange }
+
+// RoundTrip sends one request.
+func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := a.x
+	x.attempts++
+	x.sent = nil
+	permit, err := x.core.budget.Acquire(req.Context(), x.call.class)
+	if err != nil {
+		x.attempts--
+		return nil, err
+	}
+	g := newGuard(req.Context(), x.core.cfg)
+	resp, err := a.send(g, req)
+	if err != nil {
+		if cause := context.Cause(g.ctx); cause != nil && req.Context().Err() == nil {
+			err = cause
+		}
+		g.end()
+		permit.Done(RateInfo{Sent: x.call.body == nil || x.sent != nil})
+		return nil, err
+	}
+	g.moved()
+	info := parseRateInfo(resp.Header, resp.StatusCode, time.Now())
+	info.Sent = true
+	resp.Body = &incoming{ReadCloser: resp.Body, guard: g, parent: req.Context(), done: func() { permit.Done(info) }}
+	return resp, nil
+}
+
+func (a attempt) send(g *guard, req *http.Request) (*http.Response, error) {
+	x := a.x
+	out := req.Clone(g.ctx)
+	if x.call.body == nil {
+		return x.core.transport.RoundTrip(out) //nolint:bodyclose // the caller's
+	}
+	body, err := x.call.body(g.ctx)
+	if err != nil {
+		x.attempts--
+		return nil, err
+	}
+	x.sent = newOutgoing(body, g)
+	out.Body, out.ContentLength = x.sent, body.length
+	if body.contentType != "" {
+		out.Header.Set("Content-Type", body.contentType)
+	}
+	if body.length >= expectAbove && !x.noExpect {
+		// A refusal then costs none of the body.
+		out.Header.Set("Expect", "100-continue")
+	}
+	return x.core.uploads.RoundTrip(out) //nolint:bodyclose // the caller's
+}
+
+// expectAbove is the length from which on an upload asks before it sends.
+const expectAbove = 1 << 20
+
+// guard ends an attempt in which nothing moves. Its context is the attempt's.
+type guard struct {
+	ctx    context.Context //nolint:containedctx // lives as long as the attempt
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+	idle   time.Duration
+	answer time.Duration
+
+	mu    sync.Mutex
+	cause error
+}
+
+func newGuard(parent context.Context, cfg *config) *guard {
+	g := &guard{idle: cfg.idleTimeout, answer: cfg.answerTimeout}
+	g.ctx, g.cancel = context.WithCancelCause(parent)
+	g.cause = fmt.Errorf("no byte moved for %v", g.idle)
+	g.timer = time.AfterFunc(g.idle, func() {
+		g.mu.Lock()
+		cause := g.cause
+		g.mu.Unlock()
+		g.cancel(cause)
+	})
+	return g
+}
+
+// moved is called whenever bytes moved.
+func (g *guard) moved() { g.timer.Reset(g.idle) }
+
+// whole is called when the body went out: from now on the service works.
+func (g *guard) whole() {
+	g.mu.Lock()
+	g.cause = fmt.Errorf("no answer within %v of the last byte", g.answer)
+	g.mu.Unlock()
+	g.timer.Reset(g.answer)
+}
+
+func (g *guard) end() {
+	g.timer.Stop()
+	g.cancel(nil)
+}
+
+// incoming is an answer's body. Closing it ends the attempt.
+type incoming struct {
+	io.ReadCloser
+	guard  *guard
+	parent context.Context //nolint:containedctx // lives as long as the attempt
+	once   sync.Once
+	done   func()
+}
+
+func (b *incoming) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if n > 0 {
+		b.guard.moved()
+	}
+	if cause := context.Cause(b.guard.ctx); err != nil && cause != nil && b.parent.Err() == nil {
+		err = cause
+	}
+	return n, err
+}
+
+func (b *incoming) Close() error {
+	err := b.ReadCloser.Close()
+	b.once.Do(func() {
+		b.guard.end()
+		b.done()
+	})
+	return err
+}
+
+// outgoing is the body of one attempt. It knows how much of itself was handed
+// to the transport, on which hangs whether a job may exist.
+type outgoing struct {
+	*opened
+	guard  *guard
+	turn   chan struct{} // held by the one Read or Close under way
+	closed bool
+
+	mu       sync.Mutex
+	n        int64
+	complete bool
+	sealed   bool
+	err      error // a local read's failure
+}
+
+var errSealed = errors.New("the attempt is over")
+
+func newOutgoing(o *opened, g *guard) *outgoing {
+	return &outgoing{opened: o, guard: g, turn: make(chan struct{}, 1)}
+}
+
+func (o *outgoing) Read(p []byte) (int, error) {
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
+	n, err := o.opened.Read(p)
+	sent, err := o.handOver(n, err)
+	if sent < 0 {
+		return 0, err
+	}
+	if o.progress != nil && n > 0 {
+		o.progress(sent, o.audioSize)
+	}
+	return n, err
+}
+
+// handOver counts n bytes as handed to the transport, and returns how much of
+// the audio was by then; -1 when the attempt is over and nothing goes out.
+func (o *outgoing) handOver(n int, err error) (sent int64, _ error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sealed {
+		return -1, errSealed
+	}
+	o.n += int64(n)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		if cause := context.Cause(o.guard.ctx); cause != nil {
+			return -1, cause // the attempt's end, not the audio's fault
+		}
+		o.err = err
+	case err != nil || o.n == o.length:
+		if !o.complete {
+			o.complete = true
+			o.guard.whole()
+		}
+	default:
+		o.guard.moved()
+	}
+	return o.audioSent(), err
+}
+
+func (o *outgoing) Close() error {
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
+	o.seal()
+	if o.closed || o.close == nil {
+		return nil
+	}
+	o.closed = true
+	return o.close()
+}
+
+// seal ends the attempt's sending and reports whether all of the body had been
+// handed over. From then on no byte is: what it reports stays true.
+func (o *outgoing) seal() (whole bool) {
+	if o == nil {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sealed = true
+	return o.complete
+}
+
+func (o *outgoing) localError() error {
+	if o == nil {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
+func (o *outgoing) touched() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.n > o.headSize
+}
+
+// audio returns how much of the audio was handed over.
+func (o *outgoing) audio() (sent, size int64) {
+	if o == nil {
+		return 0, 0
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.audioSent(), o.audioSize
+}
+
+func (o *outgoing) audioSent() int64 {
+	sent := max(o.n-o.headSize, 0)
+	if o.audioSize >= 0 {
+		return min(sent, o.audioSize)
+	}
+	if o.complete {
+		sent -= o.tailSize
+	}
+	return sent
+}

@@ -1,0 +1,117 @@
+package scriptix
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-querystring/query"
+)
+
+// call describes one API call. It is made, sent and forgotten.
+type call struct {
+	op     string
+	jobID  string
+	method string
+	path   []string    // elements below apiPath, escaped one by one
+	url    *url.URL    // instead of path: one that the service named
+	query  any         // a struct for go-querystring, or nil
+	header http.Header // beside the ones every call has
+	class  Class
+	limit  int64   // bytes of a 2xx's body that are read; 0: maxAnswer
+	body   payload // nil: none
+	billed bool    // a second one costs money: rule 1 of retry.go
+	single bool    // one attempt, whatever comes
+}
+
+// payload is a request body that is opened afresh for each attempt, for the
+// length of ctx.
+type payload func(ctx context.Context) (*opened, error)
+
+// answer is a 2xx, read whole.
+type answer struct {
+	status     int
+	header     http.Header
+	body       []byte
+	attempts   int
+	sent, size int64 // of the audio, when there was one
+}
+
+// Bounds of what is read of an answer.
+const (
+	maxError  = 64 << 10
+	maxAnswer = 1 << 20
+	maxResult = 256 << 20
+)
+
+// do makes a call and decodes its answer as a T.
+func do[T any](ctx context.Context, c *core, k call) (*T, error) {
+	ans, err := c.send(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	v := new(T)
+	if err := json.Unmarshal(ans.body, v); err != nil {
+		return nil, badAnswer(k, ans, err)
+	}
+	return v, nil
+}
+
+// send makes a call under the retry policy.
+func (c *core) send(ctx context.Context, k call) (*answer, error) {
+	x := &exchange{core: c, call: k, ctx: ctx}
+	target, err := c.target(k)
+	if err != nil {
+		return nil, &Error{Op: k.op, JobID: k.jobID, Err: err}
+	}
+	return x.run(target)
+}
+
+// target is the call's URL. Elements are escaped one by one and never joined
+// as text, so that an id cannot climb to another endpoint.
+func (c *core) target(k call) (*url.URL, error) {
+	u := k.url
+	if u == nil {
+		escaped := strings.TrimRight(c.base.EscapedPath(), "/") + apiPath
+		for _, element := range k.path {
+			if element == "." || element == ".." {
+				return nil, fmt.Errorf("%w: %q is no id", ErrInvalid, element)
+			}
+			escaped += "/" + url.PathEscape(element)
+		}
+		plain, err := url.PathUnescape(escaped)
+		if err != nil {
+			return nil, err
+		}
+		u = &url.URL{Scheme: c.base.Scheme, Host: c.base.Host, Path: plain, RawPath: escaped}
+	}
+	if k.query != nil {
+		values, err := query.Values(k.query)
+		if err != nil {
+			return nil, err
+		}
+		u.RawQuery = values.Encode()
+	}
+	return u, nil
+}
+
+// badAnswer is a 2xx that is no answer to the question.
+func badAnswer(k call, ans *answer, cause error) *Error {
+	e := decodeError(ans.status, ans.header, nil, func(s string) string { return s })
+	e.Op, e.JobID, e.Attempts = k.op, k.jobID, ans.attempts
+	e.Message = "the answer cannot be read"
+	e.Err = ErrBadAnswer
+	if cause != nil {
+		// A syntax error tells the offset; the text itself stays out.
+		var syntax *json.SyntaxError
+		if errors.As(cause, &syntax) {
+			cause = fmt.Errorf("no valid JSON at byte %d of %d", syntax.Offset, len(ans.body))
+		}
+		e.Err = fmt.Errorf("%w: %w", ErrBadAnswer, cause)
+	}
+	return e
+}

@@ -1,0 +1,119 @@
+// Package scriptix is a client for the Scriptix batch speech-to-text API.
+//
+// A recording is paid for once, its transcript is never lost, and the key's
+// request budget is never exceeded. Start with [New] and
+// [STTService.Transcribe]; for callbacks see [WithWebhook], for tests of your
+// own code the package scriptixtest, for many recordings the package batch.
+package scriptix
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+
+	"github.com/scriptix-io/scriptix-go/webhook"
+)
+
+// Version is the SDK's version, as it stands in the User-Agent.
+const Version = "0.1.0"
+
+// Client talks to the service with one API key. It is safe for concurrent use;
+// make one per key and share it, for the key's request budget and the waiting
+// jobs belong to it.
+type Client struct {
+	STT *STTService
+
+	// What lies behind a pointer is not printed by fmt: the key is there.
+	core *core
+}
+
+// core holds what all services of a client share.
+type core struct {
+	key         string
+	base        *url.URL
+	userAgent   string
+	transport   http.RoundTripper // for every call but uploads
+	uploads     http.RoundTripper // HTTP/1.1 alone
+	budget      Budget
+	cfg         *config
+	hide        func(string) string
+	callbackURL string
+	handler     http.Handler
+	waits       *scheduler
+	hooks       hooks
+}
+
+// New makes a client. It does no I/O and reads no environment. It fails on an
+// empty or unprintable key and on an option that is nil or refuses its value.
+func New(apiKey string, opts ...Option) (*Client, error) {
+	cfg, err := newConfig(apiKey, opts)
+	if err != nil {
+		return nil, err
+	}
+	c := &core{
+		key: cfg.key, base: cfg.base, userAgent: userAgent(cfg.application), cfg: cfg,
+		transport: cfg.transport, budget: cfg.budget, hide: hider(cfg.key), callbackURL: cfg.callbackURL,
+	}
+	if c.transport == nil {
+		c.transport = ownTransport()
+	}
+	c.uploads = uploadTransport(c.transport)
+	if c.budget == nil {
+		if c.budget, err = NewBudget(cfg.limits); err != nil {
+			return nil, err
+		}
+	}
+	cfg.retry = cfg.retry.withDefaults()
+	client := &Client{STT: &STTService{core: c}, core: c}
+	c.waits = newScheduler(c)
+	if len(cfg.secrets) > 0 {
+		h, err := webhook.NewHandler(client.Deliver, cfg.secrets)
+		if err != nil {
+			return nil, err
+		}
+		c.handler = h
+		cfg.secrets = nil
+	}
+	return client, nil
+}
+
+// CallbackURL returns the URL given to [WithWebhook], or "".
+func (c *Client) CallbackURL() string { return c.core.callbackURL }
+
+// CloseIdleConnections closes connections that are kept for later calls, those
+// of uploads included. The client can still be used.
+func (c *Client) CloseIdleConnections() {
+	for _, rt := range []http.RoundTripper{c.core.transport, c.core.uploads} {
+		if t, ok := rt.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections()
+		}
+	}
+}
+
+// Deliver hands the client an event that was verified elsewhere, say by a
+// receiver service that put it on a queue. It runs the functions of
+// [Client.OnEvent], then wakes whoever waits for the job; its error is that of
+// the first function that failed. An event that [webhook.NewHandler] or
+// [webhook.Verifier] did not verify must never get here.
+func (c *Client) Deliver(ctx context.Context, e webhook.Event) error {
+	if err := c.core.hooks.run(ctx, e); err != nil {
+		return err
+	}
+	c.core.waits.event(e)
+	return nil
+}
+
+// userAgent is "app/1.0 scriptix-go/VERSION (go1.26; linux/amd64)".
+func userAgent(application string) string {
+	gover := runtime.Version()
+	if parts := strings.SplitN(gover, ".", 3); len(parts) == 3 {
+		gover = parts[0] + "." + parts[1]
+	}
+	ua := "scriptix-go/" + Version + " (" + gover + "; " + runtime.GOOS + "/" + runtime.GOARCH + ")"
+	if application != "" {
+		ua = application + " " + ua
+	}
+	return ua
+}

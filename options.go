@@ -1,0 +1,252 @@
+package scriptix
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Option changes a [Client] while [New] makes it.
+type Option func(*config) error
+
+type config struct {
+	key            string
+	base           *url.URL
+	transport      http.RoundTripper
+	callbackURL    string
+	secrets        []string
+	limits         Limits
+	budget         Budget
+	retry          RetryPolicy
+	logger         *slog.Logger
+	application    string
+	idleTimeout    time.Duration
+	answerTimeout  time.Duration
+	resumableAbove int64
+}
+
+const (
+	defaultBaseURL        = "https://api.scriptix.io"
+	defaultIdleTimeout    = time.Minute
+	defaultAnswerTimeout  = 10 * time.Minute
+	defaultResumableAbove = 500_000_000
+)
+
+func newConfig(key string, opts []Option) (*config, error) {
+	base, err := url.Parse(defaultBaseURL)
+	if err != nil {
+		return nil, err
+	}
+	cfg := &config{
+		key: key, base: base, logger: slog.New(slog.DiscardHandler),
+		idleTimeout: defaultIdleTimeout, answerTimeout: defaultAnswerTimeout, resumableAbove: defaultResumableAbove,
+	}
+	switch {
+	case strings.TrimSpace(key) == "":
+		return nil, errors.New("scriptix: the API key is empty; pass the key from your account")
+	case strings.ContainsFunc(key, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsGraphic(r) || r == ' ' }):
+		// The key itself stays out of the message.
+		return nil, errors.New("scriptix: the API key holds a blank or a character that cannot stand in a header; look for a line break at its end")
+	}
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("scriptix: option %d is nil", i)
+		}
+		if err := opt(cfg); err != nil {
+			return nil, fmt.Errorf("scriptix: %w", err)
+		}
+	}
+	return cfg, nil
+}
+
+// WithBaseURL sends calls to another address than https://api.scriptix.io: an
+// https URL, or an http one on loopback. A path in it is kept as a prefix.
+func WithBaseURL(raw string) Option {
+	return func(c *config) error {
+		u, err := url.Parse(strings.TrimSpace(raw))
+		if err != nil {
+			// url.Error quotes its input, which may hold a password.
+			return errors.New("base URL: cannot be parsed")
+		}
+		if err := secureURL(u); err != nil {
+			return fmt.Errorf("base URL: %w", err)
+		}
+		if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+			return errors.New("base URL: takes scheme, host and path alone, no user, query or fragment")
+		}
+		c.base = u
+		return nil
+	}
+}
+
+// WithHTTPClient takes the transport of hc, which is not modified. Its Timeout,
+// Jar and CheckRedirect are not used: deadlines come from the context, and a
+// timeout per attempt would send a slow upload several times.
+//
+// Uploads go over HTTP/1.1 on a clone of its transport. A RoundTripper that is
+// no [*http.Transport] is used as it is.
+func WithHTTPClient(hc *http.Client) Option {
+	return func(c *config) error {
+		if hc == nil {
+			return errors.New("HTTP client: is nil")
+		}
+		c.transport = hc.Transport
+		if c.transport == nil {
+			c.transport = http.DefaultTransport
+		}
+		return nil
+	}
+}
+
+// WithWebhook names the URL at which callbacks arrive, https or http on
+// loopback, and the secrets they may be signed with: one, or several while
+// rotating. It fills [SubmitParams.WebhookURL] where that is empty. Mount
+// [Client.WebhookHandler] at that URL, or hand verified events to
+// [Client.Deliver].
+func WithWebhook(callbackURL string, secrets ...string) Option {
+	return func(c *config) error {
+		if err := checkCallbackURL(callbackURL); err != nil {
+			return err
+		}
+		if len(secrets) == 0 {
+			return errors.New("webhook: no secret; callbacks cannot be trusted without one")
+		}
+		for i, s := range secrets {
+			if strings.TrimSpace(s) == "" {
+				return fmt.Errorf("webhook: secret %d is empty; an empty secret accepts every forgery", i)
+			}
+		}
+		c.callbackURL, c.secrets = callbackURL, slices.Clone(secrets)
+		return nil
+	}
+}
+
+// WithLimits sets what the key's plan allows, as [PlanSilver]. Without it the
+// client sends at most 60 requests a minute and 10 at once, and learns from the
+// service's headers and 429s.
+func WithLimits(l Limits) Option {
+	return func(c *config) error {
+		if l.PerMinute < 0 || l.PerHour < 0 || l.PerDay < 0 || l.Concurrent < 0 {
+			return errors.New("limits: negative; zero means not limited")
+		}
+		c.limits = l
+		return nil
+	}
+}
+
+// WithBudget replaces the in-process budget, so that several clients or
+// processes share the one of their key. Limits given beside it are not used.
+func WithBudget(b Budget) Option {
+	return func(c *config) error {
+		if b == nil {
+			return errors.New("budget: is nil")
+		}
+		c.budget = b
+		return nil
+	}
+}
+
+// WithRetry changes how often and how patiently a call is repeated. Zero fields
+// keep their defaults.
+func WithRetry(p RetryPolicy) Option {
+	return func(c *config) error {
+		if p.MaxAttempts < 0 || p.MinWait < 0 || p.MaxWait < 0 || p.MaxRetryAfter < 0 {
+			return errors.New("retry: negative; MaxAttempts 1 turns retries off")
+		}
+		if p = p.withDefaults(); p.MinWait > p.MaxWait {
+			return fmt.Errorf("retry: MinWait %v is above MaxWait %v", p.MinWait, p.MaxWait)
+		}
+		c.retry = p
+		return nil
+	}
+}
+
+// WithLogger logs one record per attempt at Debug and one per retry at Info.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		if l == nil {
+			return errors.New("logger: is nil; leave the option out for silence")
+		}
+		c.logger = l
+		return nil
+	}
+}
+
+// WithApplication puts name/version in front of the User-Agent.
+func WithApplication(name, version string) Option {
+	return func(c *config) error {
+		for _, s := range []string{name, version} {
+			if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r) }) {
+				return fmt.Errorf("application: %q is no token for a User-Agent; use letters, digits, dots and dashes", s)
+			}
+		}
+		c.application = name + "/" + version
+		return nil
+	}
+}
+
+// WithIdleTimeout ends an attempt in which no byte moved for d (default one
+// minute). It does not count the time the service takes to answer an upload:
+// see [WithAnswerTimeout].
+func WithIdleTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		if d <= 0 {
+			return fmt.Errorf("idle timeout: %v is not positive", d)
+		}
+		c.idleTimeout = d
+		return nil
+	}
+}
+
+// WithAnswerTimeout is how long the service may take to answer once an upload's
+// last byte went out (default ten minutes). It is long because the service may
+// digest gigabytes in silence, and by then the job may be paid for.
+func WithAnswerTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		if d <= 0 {
+			return fmt.Errorf("answer timeout: %v is not positive", d)
+		}
+		c.answerTimeout = d
+		return nil
+	}
+}
+
+func checkCallbackURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return errors.New("webhook: the callback URL cannot be parsed")
+	}
+	if err := secureURL(u); err != nil {
+		return fmt.Errorf("webhook: callback URL: %w", err)
+	}
+	if u.User != nil || u.Fragment != "" {
+		return errors.New("webhook: the callback URL takes no user and no fragment")
+	}
+	return nil
+}
+
+// secureURL accepts https anywhere and http on loopback alone, for the key and
+// the transcripts' ids travel there.
+func secureURL(u *url.URL) error {
+	switch {
+	case u.Hostname() == "":
+		return errors.New("needs a scheme and a host, as https://example.com")
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		return nil
+	case u.Scheme == "http":
+		return fmt.Errorf("http is for loopback alone, and %s is elsewhere; use https", u.Hostname())
+	}
+	return fmt.Errorf("scheme %q is not https", u.Scheme)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}

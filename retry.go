@@ -1,0 +1,391 @@
+package scriptix
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// RetryPolicy says how often and how patiently a call is repeated. The zero
+// fields stand for the defaults in brackets.
+//
+// Submit is repeated only when a job cannot exist: the audio did not go out
+// whole, or the service refused with a 429, or with a 503 of its own.
+type RetryPolicy struct {
+	MaxAttempts   int           // requests per call (5); 1 turns retries off
+	MinWait       time.Duration // the shortest wait before the next (500 ms)
+	MaxWait       time.Duration // the longest one that the client chooses (30 s)
+	MaxRetryAfter time.Duration // the longest Retry-After worth sitting out (60 s); above it the call fails at once
+}
+
+func (p RetryPolicy) withDefaults() RetryPolicy {
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{{&p.MinWait, 500 * time.Millisecond}, {&p.MaxWait, 30 * time.Second}, {&p.MaxRetryAfter, time.Minute}} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	if p.MaxAttempts == 0 {
+		p.MaxAttempts = 5
+	}
+	return p
+}
+
+// exchange is one call on its way, with all of its attempts. Its methods are
+// the hooks of a retryablehttp.Client made for this call alone, so they know
+// the operation, the wire and the deadline.
+type exchange struct {
+	core *core
+	call call
+	ctx  context.Context //nolint:containedctx // lives as long as the call
+
+	attempts int
+	sent     *outgoing // the last attempt's body
+	wait     time.Duration
+	ans      *answer // the success
+	err      error   // the failure: an *Error or an *UnknownOutcomeError
+	noExpect bool    // the service refused Expect: 100-continue
+}
+
+// run sends the call until it succeeds, is refused or may not be repeated.
+func (x *exchange) run(target *url.URL) (*answer, error) {
+	policy := x.core.cfg.retry
+	rc := retryablehttp.Client{
+		HTTPClient:   &http.Client{Transport: attempt{x}, CheckRedirect: x.checkRedirect},
+		RetryMax:     policy.MaxAttempts - 1,
+		CheckRetry:   x.checkRetry,
+		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return x.wait },
+		ErrorHandler: func(resp *http.Response, err error, _ int) (*http.Response, error) { return resp, err },
+	}
+	if x.call.single {
+		rc.RetryMax = 0
+	}
+	// The body is no business of retryablehttp's: attempt opens it, so it is
+	// opened once per attempt and net/http has no way to open it unseen.
+	req, err := retryablehttp.NewRequestWithContext(x.ctx, x.call.method, target.String(), nil)
+	if err != nil {
+		return nil, &Error{Op: x.call.op, JobID: x.call.jobID, Err: stripURL(err)}
+	}
+	req.Header = http.Header{"Authorization": {"Bearer " + x.core.key}, "User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
+	for name, values := range x.call.header {
+		req.Header[name] = values
+	}
+	resp, err := rc.Do(req)
+	if resp != nil {
+		_ = resp.Body.Close()
+	}
+	if x.ans != nil {
+		return x.ans, nil
+	}
+	return nil, x.failure(err)
+}
+
+// failure is what the caller gets to see. A context that ended during a wait
+// comes with the failure that was waited out beside it.
+func (x *exchange) failure(err error) error {
+	if x.err == nil {
+		return x.fail(stripURL(err))
+	}
+	e, ok := x.err.(*Error)                                        //nolint:errorlint // an unknown outcome stays one
+	if ended := x.ctx.Err(); !ok || ended == nil || err != ended { //nolint:errorlint // the bare error is what an interrupted wait returns
+		return x.err
+	}
+	kept := *e
+	kept.Err = ctxError(x.ctx)
+	if e.Err != nil {
+		kept.Err = fmt.Errorf("%w (before that: %w)", kept.Err, e.Err)
+	}
+	return &kept
+}
+
+// checkRetry reads what one attempt brought and decides whether another is
+// allowed, worth it, and in time.
+func (x *exchange) checkRetry(_ context.Context, resp *http.Response, err error) (bool, error) {
+	var retry bool
+	if err != nil {
+		retry = x.lost(err)
+	} else {
+		retry = x.answered(resp)
+	}
+	if x.ans != nil {
+		x.err = nil
+		x.log(slog.LevelDebug, "scriptix: attempt succeeded", x.ans.status)
+		return false, nil // even when ctx ended meanwhile: a success is a success
+	}
+	retry = retry && x.worthWaiting()
+	x.logFailure(retry)
+	return retry, x.err
+}
+
+// lost deals with an attempt that brought no answer.
+func (x *exchange) lost(err error) (retry bool) {
+	err = stripURL(err)
+	if local := x.sent.localError(); local != nil {
+		// net/http reports a failed read as if the network had failed.
+		x.fail(local)
+		return false
+	}
+	whole := x.sent.seal()
+	if x.ctx.Err() != nil {
+		err = fmt.Errorf("%w (%w)", ctxError(x.ctx), err)
+	}
+	e := x.fail(err)
+	if x.call.billed && whole {
+		x.unknown(e)
+		return false
+	}
+	return x.ctx.Err() == nil && !permanent(err) && x.canReopen()
+}
+
+// answered deals with an answer, its body read here because retryablehttp
+// throws it away.
+func (x *exchange) answered(resp *http.Response) (retry bool) {
+	defer resp.Body.Close()
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		return x.accepted(resp)
+	}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
+	whole := x.sent.seal()
+	e := decodeError(resp.StatusCode, resp.Header, body, x.core.hide)
+	e.Op, e.JobID, e.Attempts = x.call.op, x.call.jobID, x.attempts
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		e.Message = "a redirect, which is not followed; check the base URL"
+	}
+	x.err = e
+	switch s := resp.StatusCode; {
+	case s == http.StatusTooManyRequests:
+		return x.canReopen()
+	case s == http.StatusExpectationFailed && !whole && !x.noExpect:
+		x.noExpect = true
+		return x.canReopen()
+	case s == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "" && refuses(body):
+		return x.canReopen()
+	case s >= 500 || s == http.StatusRequestTimeout:
+		if x.call.billed && whole {
+			x.unknown(e)
+			return false
+		}
+		return x.canReopen()
+	}
+	return false
+}
+
+// accepted deals with a 2xx: success unless it cannot be read.
+func (x *exchange) accepted(resp *http.Response) (retry bool) {
+	limit := x.call.limit
+	if limit == 0 {
+		limit = maxAnswer
+	}
+	body, err := readAnswer(resp, limit)
+	ans := &answer{status: resp.StatusCode, header: resp.Header, body: body, attempts: x.attempts}
+	ans.sent, ans.size = x.sent.audio()
+	if err == nil {
+		x.ans = ans
+		return false
+	}
+	x.sent.seal()
+	e := badAnswer(x.call, ans, err)
+	if x.ctx.Err() != nil {
+		e.Err = fmt.Errorf("%w (%w)", ctxError(x.ctx), e.Err)
+	}
+	x.err = e
+	if x.call.billed {
+		x.unknown(e)
+		return false
+	}
+	return !errors.Is(err, errTooLong) && x.ctx.Err() == nil
+}
+
+var errTooLong = errors.New("it is longer than any answer may be")
+
+func readAnswer(resp *http.Response, limit int64) ([]byte, error) {
+	if resp.ContentLength > limit {
+		return nil, errTooLong
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		err = errTooLong
+	}
+	return body, err
+}
+
+// canReopen reports whether the body can go out again: a Reader of which a byte
+// was given away cannot.
+func (x *exchange) canReopen() bool {
+	return x.sent == nil || !x.sent.oneShot || !x.sent.touched()
+}
+
+// worthWaiting chooses the wait before the next attempt. When that would not
+// fit the deadline, or the service asks for more patience than the policy has,
+// failing now tells the caller more.
+func (x *exchange) worthWaiting() bool {
+	p := x.core.cfg.retry
+	if x.call.single || x.attempts >= p.MaxAttempts {
+		return false
+	}
+	e, _ := errors.AsType[*Error](x.err)
+	if e.RetryAfter > p.MaxRetryAfter {
+		return false
+	}
+	// Full jitter between the shortest wait and the doubled one.
+	high := p.MaxWait
+	if shift := x.attempts - 1; shift < 30 && p.MinWait<<shift < high && p.MinWait<<shift > 0 {
+		high = p.MinWait << shift
+	}
+	x.wait = p.MinWait + rand.N(max(high-p.MinWait, 0)+p.MinWait/2+1)
+	x.wait = min(x.wait, p.MaxWait)
+	if after := e.RetryAfter; after > 0 {
+		x.wait = max(x.wait, after+rand.N(after/10+1))
+	}
+	if deadline, ok := x.ctx.Deadline(); ok && time.Until(deadline) < x.wait {
+		e.Err = joinCause(e.Err, fmt.Errorf("the next attempt, in %v, would be past the deadline: %w", x.wait.Round(time.Millisecond), context.DeadlineExceeded))
+		return false
+	}
+	return true
+}
+
+func (x *exchange) fail(cause error) *Error {
+	e := &Error{Op: x.call.op, JobID: x.call.jobID, Attempts: x.attempts, Err: cause}
+	x.err = e
+	return e
+}
+
+func (x *exchange) unknown(e *Error) {
+	sent, size := x.sent.audio()
+	x.err = &UnknownOutcomeError{Sent: sent, Size: size, Err: e}
+}
+
+// checkRedirect follows a GET within the same origin. Anything else would hand
+// the key or the audio to whoever the answer names, so the 3xx is returned.
+func (x *exchange) checkRedirect(req *http.Request, via []*http.Request) error {
+	from, to := via[0].URL, req.URL
+	if x.call.method != http.MethodGet || len(via) >= 5 || from.Scheme != to.Scheme || !strings.EqualFold(from.Host, to.Host) {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+func (x *exchange) logFailure(retry bool) {
+	e, _ := errors.AsType[*Error](x.err)
+	x.log(slog.LevelDebug, "scriptix: attempt failed", e.StatusCode, slog.String("error", x.err.Error()), slog.String("request_id", e.RequestID))
+	if retry {
+		x.log(slog.LevelInfo, "scriptix: trying again", e.StatusCode, slog.Duration("wait", x.wait), slog.String("request_id", e.RequestID))
+	}
+}
+
+func (x *exchange) log(level slog.Level, msg string, status int, more ...slog.Attr) {
+	attrs := append([]slog.Attr{slog.String("op", x.call.op), slog.Int("attempt", x.attempts), slog.Int("status", status)}, more...)
+	x.core.cfg.logger.LogAttrs(x.ctx, level, msg, attrs...)
+}
+
+// permanent reports whether the same request would fail the same way again.
+func permanent(err error) bool {
+	if errors.Is(err, ErrBudget) || errors.Is(err, ErrAudio) {
+		return true
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns.IsNotFound
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	// net/http has no type for these.
+	text := err.Error()
+	for _, s := range []string{"server gave HTTP response to HTTPS client", "unsupported protocol scheme", "invalid header field"} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// stripURL removes the *url.Error around err, which would print the URL.
+func stripURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+// ctxError is why ctx ended, the caller's cause included.
+func ctxError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || errors.Is(err, cause) || errors.Is(cause, err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
+func joinCause(err, more error) error {
+	if err == nil {
+		return more
+	}
+	return fmt.Errorf("%w; %w", err, more)
+}
+
+// parseRetryAfter reads seconds or a date, relative to now when that is not
+// zero. What is negative, or no time at all, is not ok; what is absurd is a
+// year.
+func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
+	const most = 365 * 24 * time.Hour
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return 0, false
+	}
+	if whole, _, isNumber := cutNumber(value); isNumber {
+		n, err := strconv.ParseUint(whole, 10, 63)
+		if err != nil || n > uint64(most/time.Second) {
+			return most, true
+		}
+		return time.Duration(n) * time.Second, true //nolint:gosec // bounded above
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return min(max(at.Sub(now), 0), most), true
+}
+
+// cutNumber splits digits from a fraction, which some servers send.
+func cutNumber(s string) (whole, fraction string, ok bool) {
+	whole, fraction, _ = strings.Cut(s, ".")
+	digits := func(s string) bool { return strings.Trim(s, "0123456789") == "" }
+	return whole, fraction, whole != "" && digits(whole) && digits(fraction)
+}
+
+// answerTime is the answer's own clock, so that a date in it is not read
+// against ours; zero when it has none.
+func answerTime(header http.Header) time.Time {
+	at, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}

@@ -1,0 +1,317 @@
+package scriptix
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-querystring/query"
+)
+
+// STTService turns recordings into transcripts. It is safe for concurrent use.
+type STTService struct{ core *core }
+
+// SubmitParams says how a recording is to be transcribed. Fields left empty
+// take the service's defaults.
+type SubmitParams struct {
+	Language    string     `url:"language"`              // required: a code as "en" or "nl-pol", or "auto"
+	Diarization bool       `url:"diarization,omitempty"` // tell the speakers apart
+	Timestamps  Timestamps `url:"timestamps,omitempty"`  // per segment, unless TimestampsWord
+	Model       string     `url:"model,omitempty"`       // a custom model's key
+	GlossaryID  int64      `url:"glossary_id,omitempty"` // of a glossary of the account
+	WebhookURL  string     `url:"webhook_url,omitempty"` // where the callback goes; WithWebhook fills it
+	Extra       url.Values `url:"-"`                     // form fields this SDK does not know
+}
+
+// Timestamps is how fine the times of a transcript are.
+type Timestamps string
+
+// The documented values of [SubmitParams.Timestamps].
+const (
+	TimestampsSegment Timestamps = "segment"
+	TimestampsWord    Timestamps = "word"
+)
+
+// Job is what is known of a transcription job.
+type Job struct {
+	ID         string
+	Status     Status
+	Progress   int             // 0 to 100
+	DocumentID string          // of the finished document; "" until then
+	Language   string          // as the service understood it
+	Duration   time.Duration   // of the audio; 0 when the service did not say
+	CreatedAt  time.Time       // zero when the service did not say
+	Failure    string          // why a failed job failed, as far as the service says
+	Source     Source          // where this state was learned
+	Raw        json.RawMessage // the answer or callback it was read from
+}
+
+// Err returns a [*JobFailedError] if the job failed, else nil.
+func (j *Job) Err() error {
+	if j.Status.Terminal() && !j.Status.Succeeded() {
+		return &JobFailedError{Job: *j}
+	}
+	return nil
+}
+
+// Status is how far a job is. A word that is not known here means that the job
+// still runs.
+type Status string
+
+// The documented statuses.
+const (
+	StatusUploaded   Status = "uploaded"
+	StatusQueued     Status = "queued"
+	StatusProcessing Status = "processing"
+	StatusCompleted  Status = "completed"
+	StatusFailed     Status = "failed"
+)
+
+// Terminal reports whether the job has ended, well or not.
+func (s Status) Terminal() bool {
+	return s.Succeeded() || slices.Contains([]string{"failed", "error"}, strings.ToLower(string(s)))
+}
+
+// Succeeded reports whether the job has ended with a transcript.
+func (s Status) Succeeded() bool {
+	return slices.Contains([]string{"completed", "done", "finished"}, strings.ToLower(string(s)))
+}
+
+// Source is how a job's state was learned.
+type Source string
+
+// The sources of a job's state.
+const (
+	SourceSubmit  Source = "submit"
+	SourcePoll    Source = "poll"
+	SourceWebhook Source = "webhook"
+)
+
+// SubmitOption changes one submission.
+type SubmitOption func(*submission) error
+
+type submission struct {
+	progress func(sent, total int64)
+}
+
+// OnProgress has fn told how many bytes of the audio were handed to the
+// network, of how many; total is -1 when it is not known. fn is called at most
+// 20 times a second and once at the end, never concurrently, from a goroutine
+// that sends: it should be quick. The count never goes back: when an attempt
+// is repeated it stands still until the new one has come as far.
+func OnProgress(fn func(sent, total int64)) SubmitOption {
+	return func(s *submission) error {
+		s.progress = fn
+		return nil
+	}
+}
+
+// Submit uploads a recording and returns its job, which then runs at the
+// service: follow it with [STTService.Wait].
+//
+// The audio is sent once. It is sent again only when no job can exist: it did
+// not go out whole, or the service refused with a 429, or a 503 of its own.
+// After the last byte a lost or unreadable answer is [ErrUnknownOutcome]; what
+// the service refuses, and a local failure ([ErrAudio]), is an [*Error]. Each
+// attempt costs one request of the key's budget.
+//
+// API: POST /api/v3/stt
+func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts ...SubmitOption) (*Job, error) {
+	const op = "stt.submit"
+	sub, err := newSubmission(op, opts)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := s.fields(op, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.check(); err != nil {
+		return nil, &Error{Op: op, Err: err}
+	}
+	meter := newMeter(sub.progress, a.size)
+	defer meter.finish()
+	body := form{audio: a, fields: fields, progress: meter.report()}
+	k := call{op: op, method: http.MethodPost, path: pathSubmit, class: ClassSubmit, body: body.open, billed: true}
+	ans, err := s.core.send(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	job := new(Job)
+	if err := json.Unmarshal(ans.body, job); err != nil || job.ID == "" {
+		if err == nil {
+			err = errors.New("it names no job")
+		}
+		return nil, &UnknownOutcomeError{Sent: ans.sent, Size: ans.size, Err: badAnswer(k, ans, err)}
+	}
+	job.Source = SourceSubmit
+	s.core.waits.submitted(*job)
+	return job, nil
+}
+
+// Status reports how far a job is.
+//
+// It costs one request of the key's budget; to follow a job to its end use
+// [STTService.Wait].
+//
+// API: GET /api/v3/stt/{id}/status
+func (s *STTService) Status(ctx context.Context, jobID string) (*Job, error) {
+	return s.core.status(ctx, jobID, false)
+}
+
+// Result returns the transcript of a job that has ended. It costs one request.
+// Before the end the error is [ErrNotReady], and for a failed job
+// [ErrJobFailed]; [STTService.WaitResult] waits.
+//
+// API: GET /api/v3/stt/{id}/result
+func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, error) {
+	const op = "stt.result"
+	if jobID == "" {
+		return nil, invalid(op, "job id", "is empty")
+	}
+	k := call{op: op, jobID: jobID, method: http.MethodGet, path: pathResult(jobID), class: ClassResult, limit: maxResult}
+	ans, err := s.core.send(ctx, k)
+	if err != nil {
+		if e, ok := errors.AsType[*Error](err); ok && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusConflict) {
+			e.Err = ErrNotReady
+		}
+		return nil, err
+	}
+	t := new(Transcript)
+	err = json.Unmarshal(ans.body, t)
+	status := resultStatus(ans.body)
+	switch {
+	case ans.status == http.StatusAccepted,
+		err == nil && status != "" && !status.Terminal() && len(t.Segments) == 0:
+		return nil, &Error{Op: op, JobID: jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
+	case err != nil:
+		return nil, badAnswer(k, ans, err)
+	case status.Terminal() && !status.Succeeded():
+		job := Job{ID: jobID, Source: SourcePoll}
+		if json.Unmarshal(ans.body, &job) == nil {
+			job.ID = jobID
+		}
+		return nil, &JobFailedError{Job: job}
+	case t.JobID != "" && t.JobID != jobID:
+		return nil, badAnswer(k, ans, fmt.Errorf("it is about job %q", clean(t.JobID, 128)))
+	case t.JobID == "" && t.Text == "" && t.Segments == nil && status == "":
+		return nil, badAnswer(k, ans, errors.New("it holds no transcript"))
+	}
+	t.JobID = jobID
+	return t, nil
+}
+
+// WaitResult waits for a job to end and returns its transcript: the way back
+// to a job that an earlier process submitted. A job that failed is
+// [ErrJobFailed], and the context's end [ErrWaitEnded].
+func (s *STTService) WaitResult(ctx context.Context, jobID string, opts ...WaitOption) (*Transcript, error) {
+	job, err := s.Wait(ctx, jobID, opts...)
+	if err != nil {
+		return nil, err
+	}
+	if err := job.Err(); err != nil {
+		return nil, err
+	}
+	return s.readyResult(ctx, job)
+}
+
+// Transcribe submits a recording, waits for its job and returns the transcript.
+//
+// Errors are those of [STTService.Submit] and [STTService.WaitResult]; every
+// one after the upload names the job, to come back to with WaitResult.
+func (s *STTService) Transcribe(ctx context.Context, a Audio, p SubmitParams, opts ...SubmitOption) (*Transcript, error) {
+	job, err := s.Submit(ctx, a, p, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return s.WaitResult(ctx, job.ID)
+}
+
+// readyResult fetches the result of a job that is known to have succeeded. The
+// API may lag behind its callback; then it is asked again.
+func (s *STTService) readyResult(ctx context.Context, job *Job) (*Transcript, error) {
+	const first, most = 5 * time.Second, 10 * time.Minute
+	for wait := first; ; wait = min(wait*3/2, most) {
+		t, err := s.Result(ctx, job.ID)
+		if !errors.Is(err, ErrNotReady) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return t, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, &WaitError{JobID: job.ID, Last: job.Status, Pending: []string{job.ID}, Err: fmt.Errorf("%w (%w)", ctxError(ctx), err)}
+		case <-time.After(wait):
+		}
+	}
+}
+
+// status makes a status request; a poll is one attempt, for the scheduler is
+// its retry.
+func (c *core) status(ctx context.Context, jobID string, poll bool) (*Job, error) {
+	const op = "stt.status"
+	if jobID == "" {
+		return nil, invalid(op, "job id", "is empty")
+	}
+	k := call{op: op, jobID: jobID, method: http.MethodGet, path: pathStatus(jobID), class: ClassPoll, single: poll}
+	ans, err := c.send(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	job := new(Job)
+	switch err := json.Unmarshal(ans.body, job); {
+	case err != nil:
+		return nil, badAnswer(k, ans, err)
+	case job.Status == "":
+		return nil, badAnswer(k, ans, errors.New("it holds no status"))
+	case job.ID != "" && job.ID != jobID:
+		return nil, badAnswer(k, ans, fmt.Errorf("it is about job %q", clean(job.ID, 128)))
+	}
+	job.ID, job.Source = jobID, SourcePoll
+	return job, nil
+}
+
+func newSubmission(op string, opts []SubmitOption) (*submission, error) {
+	sub := new(submission)
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, invalid(op, "options", fmt.Sprintf("option %d is nil", i))
+		}
+		if err := opt(sub); err != nil {
+			return nil, &Error{Op: op, Err: err}
+		}
+	}
+	return sub, nil
+}
+
+// fields are the form's, checked as far as can be without the service.
+func (s *STTService) fields(op string, p SubmitParams) (url.Values, error) {
+	if strings.TrimSpace(p.Language) == "" {
+		return nil, invalid(op, "language", `is required; "auto" lets the service find out`)
+	}
+	if p.GlossaryID < 0 {
+		return nil, invalid(op, "glossary_id", "is negative")
+	}
+	if p.WebhookURL == "" {
+		p.WebhookURL = s.core.callbackURL
+	} else if err := checkCallbackURL(p.WebhookURL); err != nil {
+		return nil, invalid(op, "webhook_url", err.Error())
+	}
+	fields, err := query.Values(p)
+	if err != nil {
+		return nil, &Error{Op: op, Err: err}
+	}
+	for _, name := range sortedKeys(p.Extra) {
+		if name == "" || name == audioField || slices.Contains(ownFields, name) {
+			return nil, invalid(op, "extra", fmt.Sprintf("%q cannot be given there", name))
+		}
+		fields[name] = slices.Clone(p.Extra[name])
+	}
+	return fields, nil
+}
+
+var ownFields = []string{"language", "diarization", "timestamps", "model", "glossary_id", "webhook_url"}

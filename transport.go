@@ -1,0 +1,48 @@
+package scriptix
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+)
+
+// ownTransport is the transport of a client that was given none. It is the
+// client's own, so that closing its connections closes nobody else's.
+func ownTransport() http.RoundTripper {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+// uploadTransport makes the transport of uploads: a clone of rt that speaks
+// HTTP/1.1 alone, for over HTTP/2 the same gigabyte costs twice the time, and
+// a hundred times where latency meets small windows.
+func uploadTransport(rt http.RoundTripper) http.RoundTripper {
+	t, ok := rt.(*http.Transport)
+	if !ok {
+		return rt
+	}
+	u := t.Clone()
+	u.ForceAttemptHTTP2 = false
+	u.Protocols = new(http.Protocols)
+	u.Protocols.SetHTTP1(true)
+	u.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	if u.TLSClientConfig != nil {
+		// A transport that was used before has put h2 here.
+		u.TLSClientConfig.NextProtos = []string{"http/1.1"}
+	}
+	// The guard of each attempt knows when an answer is late; this does not.
+	u.ResponseHeaderTimeout = 0
+	u.ExpectContinueTimeout = time.Second
+	// A POST on a connection that the server is just closing fails after the
+	// body left: an unknown outcome for nothing. Idle ones are not kept long.
+	u.IdleConnTimeout = time.Second
+	return u
+}

@@ -1,0 +1,173 @@
+package scriptix
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// WaitOption tells what a wait should know of its jobs.
+type WaitOption func(*waitOptions) error
+
+type waitOptions struct {
+	submitted time.Time
+	duration  time.Duration
+}
+
+// SubmittedAt says when the job was submitted, if that was not done by this
+// client: otherwise it counts as submitted now, and is polled later than it
+// should be.
+func SubmittedAt(t time.Time) WaitOption {
+	return func(o *waitOptions) error {
+		o.submitted = t
+		return nil
+	}
+}
+
+// ExpectDuration says how long the audio is, from which follows when the job is
+// likely to end.
+func ExpectDuration(d time.Duration) WaitOption {
+	return func(o *waitOptions) error {
+		if d < 0 {
+			return fmt.Errorf("expected duration %v is negative", d)
+		}
+		o.duration = d
+		return nil
+	}
+}
+
+// Wait waits for a job to end and returns it; whether it ended well is for
+// [Job.Err] or [Status.Succeeded] to say. It hears of the end from a callback or
+// from a poll, whichever comes first.
+//
+// It costs no request while callbacks arrive, and a poll now and then when they
+// do not. Failed polls do not end it, but 401, 403 and the third 404 in a row
+// do. When ctx ends the error is [ErrWaitEnded]: the job goes on, nothing is
+// lost, and a later Wait for the id resumes. Any number of Waits and Watches may
+// follow one job.
+//
+// API: GET /api/v3/stt/{id}/status
+func (s *STTService) Wait(ctx context.Context, jobID string, opts ...WaitOption) (*Job, error) {
+	w := s.NewWatcher(opts...)
+	w.Add(Job{ID: jobID})
+	for job, err := range w.All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if job.Status.Terminal() {
+			return job, nil
+		}
+	}
+	// All ends early only after an error, which was returned above.
+	return nil, &WaitError{JobID: jobID, Pending: []string{jobID}, Err: ctxError(ctx)}
+}
+
+// Watch yields each change of each job, until all of them have ended. An error
+// about one job comes with a [Job] that holds its ID, and ends the watch of that
+// job alone. When ctx ends, one last (nil, [ErrWaitEnded]) is yielded. Changes
+// that come faster than they are taken are merged, but an end is never lost.
+//
+// It is cheap: one Watch of 100,000 jobs takes no goroutine of its own.
+func (s *STTService) Watch(ctx context.Context, jobIDs ...string) iter.Seq2[*Job, error] {
+	return func(yield func(*Job, error) bool) {
+		if len(jobIDs) == 0 {
+			return
+		}
+		w := s.NewWatcher()
+		for _, id := range jobIDs {
+			w.Add(Job{ID: id})
+		}
+		w.All(ctx)(yield)
+	}
+}
+
+// NewWatcher returns a [Watcher], which is [STTService.Watch] for a set of jobs
+// that grows. The options hold for each job that does not know better.
+func (s *STTService) NewWatcher(opts ...WaitOption) *Watcher {
+	w := &Watcher{waits: s.core.waits, subs: make(map[string]*subscription), wake: make(chan struct{}, 1)}
+	for i, opt := range opts {
+		if opt == nil {
+			w.err = invalid("stt.wait", "options", fmt.Sprintf("option %d is nil", i))
+		} else if err := opt(&w.options); err != nil {
+			w.err = invalid("stt.wait", "options", err.Error())
+		}
+	}
+	return w
+}
+
+// Watcher follows a set of jobs that grows. Add and Remove may be called at any
+// time, also within the loop over All; All by one goroutine at a time.
+type Watcher struct {
+	waits   *scheduler
+	options waitOptions
+	err     error
+	wake    chan struct{} // something is ready, or the set changed
+
+	// Guarded by the scheduler's lock.
+	subs   map[string]*subscription
+	ready  []*subscription
+	used   bool // a job was added since the last All ended
+	active bool // an All is running: its jobs are polled
+}
+
+// Add adds jobs. Of each only the ID is needed; a Duration and a CreatedAt help
+// to tell when it is worth a poll. A job that is followed already stays as it is.
+func (w *Watcher) Add(jobs ...Job) {
+	w.waits.subscribe(w, jobs)
+	w.signal()
+}
+
+// Remove stops following jobs; they go on at the service.
+func (w *Watcher) Remove(ids ...string) {
+	w.waits.unsubscribe(w, ids)
+	w.signal()
+}
+
+// All yields each change of each job until every job added has ended or was
+// removed; while none was added it waits for the first. After that it can be
+// called again. A loop that is left early, or whose ctx ends, forgets the jobs:
+// add them again to go on.
+func (w *Watcher) All(ctx context.Context) iter.Seq2[*Job, error] {
+	return func(yield func(*Job, error) bool) {
+		if w.err != nil {
+			yield(nil, w.err)
+			return
+		}
+		w.waits.activate(w)
+		defer w.waits.deactivate(w)
+		for {
+			job, err, state := w.waits.next(w)
+			switch state {
+			case haveChange:
+				if !yield(job, err) {
+					return
+				}
+				continue
+			case allEnded:
+				return
+			}
+			select {
+			case <-w.wake:
+			case <-ctx.Done():
+				// An end that came at the same time is not lost for it.
+				for job, err, state := w.waits.next(w); state == haveChange; job, err, state = w.waits.next(w) {
+					if !yield(job, err) {
+						return
+					}
+				}
+				if err := w.waits.interrupted(ctx, w); err != nil {
+					yield(nil, err)
+				}
+				return
+			}
+		}
+	}
+}
+
+func (w *Watcher) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,65 @@
+package scriptix
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/scriptix-io/scriptix-go/webhook"
+)
+
+// WebhookHandler returns the handler that receives callbacks: it verifies each
+// one, hands it to [Client.Deliver] and answers as [webhook.Handler] does. It
+// answers 404 unless [WithWebhook] was given. It never returns nil.
+func (c *Client) WebhookHandler() http.Handler {
+	if c == nil || c.core == nil || c.core.handler == nil {
+		return http.NotFoundHandler()
+	}
+	return c.core.handler
+}
+
+// OnEvent has fn called with each verified event before any waiter hears of
+// it. When fn fails the sender gets a 503 and tries again, so fn is the place
+// to make an event durable. Functions run one after the other in the order they
+// were added, several events at once. Stop removes fn. A nil fn does nothing.
+func (c *Client) OnEvent(fn func(context.Context, webhook.Event) error) (stop func()) {
+	if fn == nil {
+		return func() {}
+	}
+	return c.core.hooks.add(fn)
+}
+
+// hooks are the functions of OnEvent.
+type hooks struct {
+	mu   sync.Mutex
+	list []*hook
+}
+
+type hook struct {
+	fn func(context.Context, webhook.Event) error
+}
+
+func (h *hooks) add(fn func(context.Context, webhook.Event) error) (stop func()) {
+	added := &hook{fn}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.list = append(slices.Clip(h.list), added)
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.list = slices.DeleteFunc(slices.Clone(h.list), func(x *hook) bool { return x == added })
+	}
+}
+
+func (h *hooks) run(ctx context.Context, e webhook.Event) error {
+	h.mu.Lock()
+	list := h.list
+	h.mu.Unlock()
+	for _, x := range list {
+		if err := x.fn(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
