@@ -8,6 +8,8 @@ package scriptix
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -25,13 +27,12 @@ const Version = "0.1.0"
 type Client struct {
 	STT *STTService
 
-	// What lies behind a pointer is not printed by fmt: the key is there.
 	core *core
 }
 
 // core holds what all services of a client share.
 type core struct {
-	key         string
+	key         secret
 	base        *url.URL
 	userAgent   string
 	transport   http.RoundTripper // for every call but uploads
@@ -39,7 +40,7 @@ type core struct {
 	budget      Budget
 	cfg         *config
 	hide        func(string) string
-	callbackURL string
+	callbackURL secret
 	handler     http.Handler
 	waits       *scheduler
 	hooks       hooks
@@ -53,8 +54,8 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 		return nil, err
 	}
 	c := &core{
-		key: cfg.key, base: cfg.base, userAgent: userAgent(cfg.application), cfg: cfg,
-		transport: cfg.transport, budget: cfg.budget, hide: hider(cfg.key), callbackURL: cfg.callbackURL,
+		key: keep(cfg.key), base: cfg.base, userAgent: userAgent(cfg.application), cfg: cfg,
+		transport: cfg.transport, budget: cfg.budget, hide: hider(cfg.key), callbackURL: keep(cfg.callbackURL),
 	}
 	if c.transport == nil {
 		c.transport = ownTransport()
@@ -66,6 +67,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 		}
 	}
 	cfg.retry = cfg.retry.withDefaults()
+	cfg.key, cfg.callbackURL = "", ""
 	client := &Client{STT: &STTService{core: c}, core: c}
 	c.waits = newScheduler(c)
 	if len(cfg.secrets) > 0 {
@@ -80,7 +82,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 }
 
 // CallbackURL returns the URL given to [WithWebhook], or "".
-func (c *Client) CallbackURL() string { return c.core.callbackURL }
+func (c *Client) CallbackURL() string { return c.core.callbackURL() }
 
 // CloseIdleConnections closes connections that are kept for later calls, those
 // of uploads included. The client can still be used.
@@ -104,6 +106,25 @@ func (c *Client) Deliver(ctx context.Context, e webhook.Event) error {
 	c.core.waits.event(e)
 	return nil
 }
+
+// Format prints the client in every verb without its key.
+func (c Client) Format(f fmt.State, _ rune) { c.STT.print(f, "scriptix.Client") }
+
+// Format prints the service in every verb without the client's key.
+func (s STTService) Format(f fmt.State, _ rune) { s.print(f, "scriptix.STTService") }
+
+func (s *STTService) print(w io.Writer, name string) {
+	if s == nil || s.core == nil {
+		_, _ = fmt.Fprintf(w, "%s{}", name)
+		return
+	}
+	_, _ = fmt.Fprintf(w, "%s{%s://%s}", name, s.core.base.Scheme, s.core.base.Host)
+}
+
+// secret is a text that fmt cannot print, however deep it looks.
+type secret func() string
+
+func keep(s string) secret { return func() string { return s } }
 
 // userAgent is "app/1.0 scriptix-go/VERSION (go1.26; linux/amd64)".
 func userAgent(application string) string {

@@ -81,7 +81,7 @@ func (x *exchange) run(target *url.URL) (*answer, error) {
 	if err != nil {
 		return nil, &Error{Op: x.call.op, JobID: x.call.jobID, Err: stripURL(err)}
 	}
-	req.Header = http.Header{"Authorization": {"Bearer " + x.core.key}, "User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
+	req.Header = http.Header{"Authorization": {"Bearer " + x.core.key()}, "User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
 	for name, values := range x.call.header {
 		req.Header[name] = values
 	}

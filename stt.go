@@ -297,7 +297,7 @@ func (s *STTService) fields(op string, p SubmitParams) (url.Values, error) {
 		return nil, invalid(op, "glossary_id", "is negative")
 	}
 	if p.WebhookURL == "" {
-		p.WebhookURL = s.core.callbackURL
+		p.WebhookURL = s.core.callbackURL()
 	} else if err := checkCallbackURL(p.WebhookURL); err != nil {
 		return nil, invalid(op, "webhook_url", err.Error())
 	}

@@ -1,0 +1,214 @@
+package scriptix_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/scriptixtest"
+)
+
+func TestRetryAfterIsReadInEveryForm(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	const year = 365 * 24 * time.Hour
+	tests := []struct {
+		value string
+		want  time.Duration
+		ok    bool
+	}{
+		{"60", time.Minute, true},
+		{" 60 ", time.Minute, true},
+		{"0", 0, true},
+		{"1.5", time.Second, true},
+		{"99999999999", year, true},
+		{"99999999999999999999999999", year, true},
+		{"Fri, 02 Jan 2026 03:05:05 GMT", time.Minute, true},
+		{"Friday, 02-Jan-26 03:05:05 GMT", time.Minute, true},
+		{"Fri Jan  2 03:05:05 2026", time.Minute, true},
+		{"Fri, 02 Jan 2015 03:05:05 GMT", 0, true},
+		{"Fri, 02 Jan 2999 03:05:05 GMT", year, true},
+		{"-1", 0, false},
+		{"", 0, false},
+		{"soon", 0, false},
+		{"NaN", 0, false},
+		{".", 0, false},
+		{"1e9", 0, false},
+	}
+	for _, tt := range tests {
+		got, ok := scriptix.ParseRetryAfter(tt.value, now)
+		assert.Equal(t, tt.ok, ok, tt.value)
+		assert.Equal(t, tt.want, got, tt.value)
+	}
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, s := range []string{"60", "1.5", "Fri, 02 Jan 2026 03:05:05 GMT", "-1", "9999999999999", "0x10"} {
+		f.Add(s)
+	}
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, value string) {
+		got, ok := scriptix.ParseRetryAfter(value, now)
+		require.GreaterOrEqual(t, got, time.Duration(0))
+		require.LessOrEqual(t, got, 365*24*time.Hour)
+		if !ok {
+			require.Zero(t, got)
+		}
+		// The plain case against the plain way.
+		if n, err := strconv.ParseUint(value, 10, 16); err == nil && !strings.ContainsAny(value, "+_") {
+			require.True(t, ok)
+			require.Equal(t, time.Duration(n)*time.Second, got)
+		}
+	})
+}
+
+func TestACallGivesUpAfterItsAttemptsAndKeepsTheLastAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		c := newClient(t, fake)
+		fake.Fault(scriptixtest.Fault{On: scriptixtest.Status, Times: -1, Status: 503, Body: `{"message":"busy"}`, Header: http.Header{"X-Request-Id": {"req_7"}}})
+
+		_, err := c.STT.Status(t.Context(), "stt_1")
+
+		e, ok := errors.AsType[*scriptix.Error](err)
+		require.True(t, ok)
+		assert.Equal(t, 503, e.StatusCode)
+		assert.Equal(t, "busy", e.Message)
+		assert.Equal(t, "req_7", e.RequestID)
+		assert.Equal(t, 5, e.Attempts)
+		assert.Len(t, fake.Requests(), 5)
+	})
+}
+
+func TestWaitsBetweenAttemptsStayWithinThePolicy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		c := newClient(t, fake, scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 12, MinWait: time.Second, MaxWait: 8 * time.Second}))
+		fake.Fault(scriptixtest.Fault{On: scriptixtest.Status, Times: -1, Status: 500})
+
+		_, err := c.STT.Status(t.Context(), "stt_1")
+
+		require.ErrorIs(t, err, scriptix.ErrServer)
+		requests := fake.Requests()
+		require.Len(t, requests, 12)
+		for i := 1; i < len(requests); i++ {
+			gap := requests[i].Time.Sub(requests[i-1].Time)
+			assert.GreaterOrEqual(t, gap, time.Second)
+			assert.LessOrEqual(t, gap, 8*time.Second)
+		}
+	})
+}
+
+func TestARetryWaitsAtLeastAsLongAsTheServiceAsks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		c := newClient(t, fake)
+		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 503, RetryAfter: "40", Body: `{"error":"overload"}`})
+		start := time.Now()
+
+		_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, time.Since(start), 40*time.Second)
+		assert.Less(t, time.Since(start), 45*time.Second)
+	})
+}
+
+func TestWhatWouldFailTheSameWayAgainIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	secure := scriptixtest.New(t, scriptixtest.WithTLS())
+	plain := scriptixtest.New(t)
+	tests := []struct{ name, base string }{
+		{"a certificate that is not trusted", secure.URL()},
+		{"an HTTP answer to an HTTPS client", strings.Replace(plain.URL(), "http:", "https:", 1)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, err := scriptix.New(testKey, scriptix.WithBaseURL(tt.base), quick)
+			require.NoError(t, err)
+
+			_, err = c.STT.Status(t.Context(), "stt_1")
+
+			e, ok := errors.AsType[*scriptix.Error](err)
+			require.True(t, ok)
+			assert.Equal(t, 1, e.Attempts, "%v", err)
+			assert.Zero(t, e.StatusCode)
+		})
+	}
+}
+
+func TestASuccessStaysOneWhenTheContextEndsJustAfterIt(t *testing.T) {
+	t.Parallel()
+	fake := scriptixtest.New(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	hc := &http.Client{Transport: cancelAfter{fake.HTTPClient().Transport, cancel}}
+	c := newClient(t, fake, scriptix.WithHTTPClient(hc))
+
+	job, err := c.STT.Submit(ctx, scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+
+	require.NoError(t, err)
+	assert.NotEmpty(t, job.ID)
+}
+
+// cancelAfter reads the answer, then cancels, as a deadline might.
+type cancelAfter struct {
+	http.RoundTripper
+	cancel func()
+}
+
+func (c cancelAfter) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	var body bytes.Buffer
+	_, _ = body.ReadFrom(resp.Body)
+	_ = resp.Body.Close()
+	resp.Body = readCloser{&body}
+	c.cancel()
+	return resp, nil
+}
+
+type readCloser struct{ *bytes.Buffer }
+
+func (readCloser) Close() error { return nil }
+
+func TestAttemptsAndRetriesAreLogged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		c := newClient(t, fake, scriptix.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 429, RetryAfter: "1"})
+
+		_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+
+		require.NoError(t, err)
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		require.Len(t, lines, 3, log.String())
+		for i, want := range []string{"level=DEBUG", "level=INFO", "level=DEBUG"} {
+			assert.Contains(t, lines[i], want)
+			assert.Contains(t, lines[i], "op=stt.submit")
+			assert.Contains(t, lines[i], "attempt=")
+		}
+		assert.Contains(t, lines[1], "wait=")
+		assert.Contains(t, lines[1], "request_id=req_")
+		assert.Contains(t, lines[2], "status=201")
+		assert.NotContains(t, log.String(), fake.APIKey())
+	})
+}
