@@ -67,6 +67,7 @@ func TestParse(t *testing.T) {
 		{"an unknown event with odd data", `{"event":"ping","data":["a"]}`, webhook.Event{Type: "ping"}},
 		{"an unknown event with a job", `{"event":"glossary.ready","data":{"id":"g1"}}`, webhook.Event{Type: "glossary.ready", Data: webhook.Data{ID: "g1"}}},
 		{"an unknown event that begins alike", `{"event":"transcriptions"}`, webhook.Event{Type: "transcriptions"}},
+		{"a null result is no envelope", `{"event":"ping","data":{"status":"up","result":null}}`, webhook.Event{Type: "ping", Data: webhook.Data{Status: "up"}}},
 		{"an unknown event of a transcription", `{"event":"transcription.progress","data":{"id":"a"}}`, webhook.Event{Type: "transcription.progress", Data: webhook.Data{ID: "a"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

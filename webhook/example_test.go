@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -17,11 +18,14 @@ import (
 
 // A receiver service: the handler, and a server with timeouts around it.
 func ExampleNewHandler() {
+	var db *sql.DB // yours
 	store := func(ctx context.Context, e webhook.Event) error {
 		switch e.Type {
 		case webhook.TranscriptionCompleted, webhook.TranscriptionFailed:
-			// Write it where a crash does not lose it, then return nil: that is the sender's 200.
-			return os.WriteFile(e.Data.ID+".json", e.Raw, 0o600)
+			// Once it stands where a crash does not lose it, nil is the sender's 200. A duplicate changes nothing.
+			_, err := db.ExecContext(ctx, `INSERT INTO ended (job, event, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+				e.Data.ID, string(e.Type), e.Raw)
+			return err
 		default:
 			return nil // an event of a later day: acknowledge it
 		}

@@ -183,7 +183,9 @@ func (h *Handler) run(r *http.Request, e Event) error {
 				h.report(r, &RejectError{http.StatusServiceUnavailable, err})
 			}
 		}()
-		err = h.deliver(ctx, e)
+		if err = h.deliver(ctx, e); err != nil {
+			err = fmt.Errorf("webhook: deliver: %w", err)
+		}
 	}()
 	select {
 	case err := <-done:

@@ -224,7 +224,7 @@ func (s strange) AppendBinary(b []byte) ([]byte, error) {
 	}
 	state, err := s.Hash.(encoding.BinaryAppender).AppendBinary(nil)
 	if s.short {
-		state = state[:8]
+		state = state[:2]
 	}
 	return append(append(b, s.prefix...), state...), err
 }
@@ -245,7 +245,7 @@ func (s strange) UnmarshalBinary(b []byte) error {
 func TestVerifierDoesNotAllocate(t *testing.T) {
 	payload := bytes.Repeat([]byte("x"), 250)
 	right, wrong := webhook.Sign(secret, payload), webhook.Sign("another", payload)
-	v, err := webhook.NewVerifier("new", secret)
+	v, err := webhook.NewVerifier(strings.Repeat("k", sha256.BlockSize), strings.Repeat("k", sha256.BlockSize+1), secret)
 	require.NoError(t, err)
 	if raceEnabled() {
 		t.Skip("under the race detector a sync.Pool drops what it is given, at random")
