@@ -46,6 +46,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.leave()
+	r = r.WithContext(r.Context()) // a copy: the server must find its own body in the original to answer early
 	x, early := s.begin(r)
 	defer x.finish(0) // for a cut and for a panic in a script
 	if early != nil {
