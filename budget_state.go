@@ -100,9 +100,10 @@ func (b *KeyBudget) State() BudgetState {
 
 // Merge adds the requests of another budget of the same key, usually those of
 // an earlier process. What was in flight or reserved there counts as answered
-// now, and so does an answer from the future of a clock that was set back. A
-// state of this very budget changes nothing, so that a second batch in one
-// process does not count the first one's requests twice.
+// now, and so does an answer from the future of a clock that was set back; one
+// that was set forward in between makes the windows forget. A state of this
+// very budget changes nothing, so that a second batch in one process does not
+// count the first one's requests twice.
 func (b *KeyBudget) Merge(s BudgetState) {
 	if s.Origin == b.origin {
 		return
@@ -110,7 +111,10 @@ func (b *KeyBudget) Merge(s BudgetState) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now, wall := b.now(), time.Now()
-	instant := func(ms int64) time.Duration { return now + time.UnixMilli(ms).Sub(wall) }
+	instant := func(ms int64) time.Duration {
+		const lifetime = 60 * 365 * 24 * time.Hour // nonsense must not overflow
+		return now + min(max(-lifetime, time.UnixMilli(ms).Sub(wall)), lifetime)
+	}
 	for i, stored := range [3][]BudgetSlot{s.Minute, s.Hour, s.Day} {
 		slots := make([]slot, 0, len(stored)+1)
 		for _, e := range stored {
@@ -143,17 +147,18 @@ type keeper struct {
 
 // Keep calls persist from now on, so that a store knows of every request
 // before it is sent. It is called for each block of ahead grants (10 where
-// ahead is not positive), and after a 429; the state says with Reserved that
-// the block may have been used. A process killed at any moment
-// and restored from the last state that persist has returned nil for never
-// counts too few requests, and at most ahead too many, besides those in flight.
+// ahead is not positive) and after a 429; Reserved in the state says that the
+// block may have been used. A process killed at any moment and restored from
+// the last stored state never counts too few requests, and at most ahead too
+// many; what was in flight counts anew.
 //
 // Persist runs one call at a time, on the goroutine of any caller of Acquire
 // or Done; grants wait for it. It must be durable when it returns, and must not
 // use the budget. When it fails, everyone who waits in Acquire gets its error.
 //
-// Stop stores the state with nothing reserved, returns persist's error and
-// ends the calls: later grants are not stored. To go on from a stored state, Merge it first.
+// Stop stores the state with nothing reserved, returns persist's error and ends
+// the calls: later grants are not stored. To go on from a stored state, Merge
+// it first.
 func (b *KeyBudget) Keep(ahead int, persist func(BudgetState) error) (stop func() error) {
 	if ahead <= 0 {
 		ahead = 10

@@ -98,10 +98,10 @@ func (e *BudgetError) Unwrap() []error {
 //
 // A request counts against every window from its grant until one window after
 // its answer, for nobody knows when in between the service counts it. The
-// minute is exact; hour and day are kept in 61 slots each, so that at most a
-// sixtieth of them goes unused. The service's headers only lower the limits. A
-// 429 stops every class until its Retry-After (15 minutes at most), halves the
-// minute, and each quiet minute gives a tenth of it back.
+// minute is exact; hour and day are kept in at most 64 slots each, so that no
+// more than a sixtieth of them goes unused. The service's headers only lower
+// the limits. A 429 stops every class until its Retry-After (15 minutes at
+// most) and halves the minute; each quiet minute gives a tenth of it back.
 type KeyBudget struct {
 	limits Limits
 	origin string
@@ -287,7 +287,7 @@ func (b *KeyBudget) release(p *permit) {
 
 // open says whether time, the windows and the keepers allow a grant now.
 func (b *KeyBudget) open(now time.Duration) bool {
-	if len(b.keepers) > 0 && (b.storing != nil || b.unkept || b.reserve <= 0) {
+	if len(b.keepers) > 0 && (b.unkept || b.reserve <= 0) {
 		return false
 	}
 	at, _ := b.earliest(now, 1)
@@ -312,8 +312,9 @@ func (b *KeyBudget) earliest(now time.Duration, m int) (at time.Duration, why st
 	if b.throttle.until > at {
 		at, why = b.throttle.until, "the service answered 429"
 	}
+	from := at
 	for i := range b.windows {
-		if t := b.windowAt(i, now, m); t > at {
+		if t := b.windowAt(i, now, from, m); t > at {
 			at, why = t, "the "+windowNames[i]+" window is full"
 		}
 	}
@@ -326,16 +327,16 @@ func (b *KeyBudget) earliest(now time.Duration, m int) (at time.Duration, why st
 }
 
 // windowAt is earliest for one window. A lowered minute grows while one waits.
-func (b *KeyBudget) windowAt(i int, now time.Duration, m int) time.Duration {
-	w := &b.windows[i]
-	if i > 0 || b.throttle.low == 0 {
-		return w.at(now, b.inFlight, w.limit, m)
+func (b *KeyBudget) windowAt(i int, now, from time.Duration, m int) time.Duration {
+	w, t := &b.windows[i], &b.throttle
+	if i > 0 || t.low == 0 {
+		return w.at(now, from, b.inFlight, w.limit, m)
 	}
-	at := w.at(now, b.inFlight, b.throttle.limit(now, w.limit), m)
-	lowered := b.throttle.lowered(now)
-	for rise := b.throttle.nextRise(now); lowered && rise < at; rise += time.Minute {
-		at = min(at, max(rise, w.at(now, b.inFlight, b.throttle.limit(rise, w.limit), m)))
-		lowered = b.throttle.lowered(rise)
+	at := w.at(now, from, b.inFlight, t.limit(now, w.limit), m)
+	lowered := t.lowered(now)
+	for rise := t.nextRise(now); lowered && rise < at; rise += time.Minute {
+		at = min(at, max(rise, w.at(now, from, b.inFlight, t.limit(rise, w.limit), m)))
+		lowered = t.lowered(rise)
 	}
 	return at
 }

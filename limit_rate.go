@@ -115,7 +115,9 @@ func (b *KeyBudget) refused(p *permit, after, now time.Duration) {
 		t.number = b.granted
 		b.halve(now)
 	} else if t.lowered(now) {
-		t.low += t.climbed(now)
+		t.low += t.climbed(now) // it climbs on from here
+	} else {
+		t.low = 0
 	}
 	if after > 0 {
 		after = min(after, maxStop)

@@ -3,7 +3,9 @@ package scriptix
 import "time"
 
 const (
-	windowSlots = 60
+	// windowSlots makes what a slot wastes a little less than a sixtieth, and
+	// with one that fills and one that leaves they fit into a ring of 64.
+	windowSlots = 62
 	// windowSlack keeps entries a little longer than their window, so that two
 	// requests exactly a window apart are never counted together.
 	windowSlack = time.Millisecond
@@ -72,27 +74,27 @@ func (w *window) prune(now time.Duration) {
 	}
 }
 
-// at returns when the m-th grant from now fits under limit, at least now.
-// Requests in flight count as answered now, and so do the grants in between.
-func (w *window) at(now time.Duration, inFlight, limit, m int) time.Duration {
+// at returns when the m-th grant fits under limit if none comes before from,
+// which is not before now. Requests in flight count as answered now, and grants
+// in between as answered at once.
+func (w *window) at(now, from time.Duration, inFlight, limit, m int) time.Duration {
 	w.prune(now)
 	if limit == 0 || w.sum+inFlight+m <= limit {
-		return now
+		return from
 	}
 	// Beyond a window's worth of grants each waits for one of those before it.
-	rounds := min((m-1)/limit, 10_000)
-	at := now + time.Duration(rounds)*w.span
+	rounds := time.Duration(min((m-1)/limit, 10_000)) * w.span
 	surplus := w.sum + inFlight + (m-1)%limit + 1 - limit
 	if surplus <= 0 {
-		return at
+		return from + rounds
 	}
 	for i := range w.n {
 		s := w.slot(i)
 		if surplus -= s.n; surplus <= 0 {
-			return at + s.last + w.span - now
+			return max(from, s.last+w.span) + rounds
 		}
 	}
-	return at + w.span
+	return max(from, now+w.span) + rounds
 }
 
 func (w *window) slot(i int) *slot { return &w.slots[(w.head+i)%len(w.slots)] }
