@@ -91,7 +91,7 @@ func ExampleSign() {
 	}, []string{"whsec_example"})
 
 	body := `{"event":"transcription.failed","data":{"id":"stt_abc123","status":"failed"}}`
-	r := httptest.NewRequest(http.MethodPost, "/scriptix", strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/scriptix", strings.NewReader(body))
 	r.Header.Set(webhook.SignatureHeader, webhook.Sign("whsec_example", []byte(body)))
 	w := httptest.NewRecorder()
 	yours.ServeHTTP(w, r)
@@ -128,7 +128,7 @@ func ExampleOnReject() {
 		log.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/scriptix", strings.NewReader(`{"event":"ping"}`)))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/scriptix", strings.NewReader(`{"event":"ping"}`)))
 	answer, _ := io.ReadAll(w.Body)
 	fmt.Printf("%d %q\n", w.Code, answer)
 	// Output:

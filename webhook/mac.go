@@ -54,7 +54,7 @@ type machine struct {
 	h          resumable // nil if the hash cannot be resumed
 	sum        [sha256.Size]byte
 	signatures [maxSignatures][sha256.Size]byte
-	tail       [2 * sha256.BlockSize]byte // what is left of the payload, and the padding
+	tail       [8 * sha256.BlockSize]byte // the end of the payload, or all of a short one, and the padding
 	outer      [sha256.BlockSize]byte     // the outer hash's only block: the inner sum and its padding
 	state      [128]byte
 }
@@ -86,13 +86,16 @@ func (m *machine) fast(k *key, payload []byte) bool {
 	if m.h.UnmarshalBinary(k.inner) != nil {
 		return false
 	}
-	whole := len(payload) &^ (sha256.BlockSize - 1)
-	m.h.Write(payload[:whole])
+	whole := 0 // a usual callback fits into the tail, and one call is faster than two
+	if len(payload) > len(m.tail)-9 {
+		whole = len(payload) &^ (sha256.BlockSize - 1)
+		m.h.Write(payload[:whole])
+	}
 	rest := copy(m.tail[:], payload[whole:])
 	end := (rest+8)&^(sha256.BlockSize-1) + sha256.BlockSize // room for 0x80 and 8 bytes of length
 	clear(m.tail[rest:end])
 	m.tail[rest] = 0x80
-	length := uint64(sha256.BlockSize+len(payload)) * 8 //nolint:gosec // never negative
+	length := uint64(sha256.BlockSize+len(payload)) * 8
 	binary.BigEndian.PutUint64(m.tail[end-8:], length)
 	m.h.Write(m.tail[:end])
 

@@ -79,8 +79,9 @@ func newVerifier(newHash func() hash.Hash, secrets []string) (*Verifier, error) 
 	machines := &sync.Pool{New: func() any { return newMachine(newHash) }}
 	return &Verifier{secrets: len(keys), verify: func(payload []byte, signature string) error {
 		m, _ := machines.Get().(*machine)
-		defer machines.Put(m)
-		return m.verify(keys, payload, signature)
+		err := m.verify(keys, payload, signature)
+		machines.Put(m)
+		return err
 	}}, nil
 }
 
@@ -125,6 +126,9 @@ func (m *machine) verify(keys []*key, payload []byte, signature string) error {
 // parseSignatures decodes the well-formed signatures of a header into dst and tells how many there are; none is an
 // error.
 func parseSignatures(header string, dst *[maxSignatures][sha256.Size]byte) (int, error) {
+	if digits, ok := strings.CutPrefix(header, signaturePrefix); ok && decodeHex(&dst[0], digits) {
+		return 1, nil // all that most headers hold
+	}
 	if len(header) > maxSignatureHeader {
 		return 0, ErrMalformedSignature
 	}

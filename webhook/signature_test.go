@@ -176,7 +176,7 @@ func TestVerifierAgreesWithSignForEveryLength(t *testing.T) {
 		s := strings.Repeat("k", keyLength)
 		v, err := webhook.NewVerifier(s)
 		require.NoError(t, err)
-		for n := range 3*sha256.BlockSize + 2 {
+		for n := range 10 * sha256.BlockSize {
 			payload := bytes.Repeat([]byte{0xa5}, n)
 			require.NoError(t, v.Verify(payload, webhook.Sign(s, payload)), "secret of %d bytes, payload of %d", keyLength, n)
 			require.ErrorIs(t, v.Verify(append(payload, 0), webhook.Sign(s, payload)), webhook.ErrMismatch)
@@ -375,7 +375,7 @@ func slowVerify(payload []byte, header string, secrets []string) error {
 		return webhook.ErrNoSignature
 	}
 	var wellFormed []string
-	for _, part := range strings.Split(header, ",") {
+	for part := range strings.SplitSeq(header, ",") {
 		part = strings.TrimFunc(part, unicode.IsSpace)
 		if !strings.HasPrefix(part, "sha256=") {
 			continue
