@@ -41,7 +41,7 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	g.moved()
 	info := parseRateInfo(resp.Header, resp.StatusCode, time.Now())
 	info.Sent = true
-	resp.Body = &incoming{ReadCloser: resp.Body, guard: g, parent: req.Context(), done: func() { permit.Done(info) }}
+	resp.Body = &incoming{ReadCloser: resp.Body, guard: g, parent: req.Context(), permit: permit, info: info}
 	return resp, nil
 }
 
@@ -117,8 +117,9 @@ type incoming struct {
 	io.ReadCloser
 	guard  *guard
 	parent context.Context //nolint:containedctx // lives as long as the attempt
+	permit Permit
+	info   RateInfo // what the answer teaches the budget
 	once   sync.Once
-	done   func()
 }
 
 func (b *incoming) Read(p []byte) (int, error) {
@@ -136,7 +137,7 @@ func (b *incoming) Close() error {
 	err := b.ReadCloser.Close()
 	b.once.Do(func() {
 		b.guard.end()
-		b.done()
+		b.permit.Done(b.info)
 	})
 	return err
 }

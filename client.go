@@ -84,6 +84,16 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 // CallbackURL returns the URL given to [WithWebhook], or "".
 func (c *Client) CallbackURL() string { return c.core.callbackURL() }
 
+// Budget returns how much of the key's request budget is used and left, without
+// a request. Of a budget given to [WithBudget] it is what that has to say in a
+// Snapshot method like [KeyBudget]'s, else zero.
+func (c *Client) Budget() BudgetSnapshot {
+	if b, ok := c.core.budget.(interface{ Snapshot() BudgetSnapshot }); ok {
+		return b.Snapshot()
+	}
+	return BudgetSnapshot{}
+}
+
 // CloseIdleConnections closes connections that are kept for later calls, those
 // of uploads included. The client can still be used.
 func (c *Client) CloseIdleConnections() {

@@ -45,7 +45,7 @@ func newConfig(key string, opts []Option) (*config, error) {
 		return nil, err
 	}
 	cfg := &config{
-		key: key, base: base, logger: slog.New(slog.DiscardHandler),
+		key: key, base: base, limits: DefaultLimits, logger: slog.New(slog.DiscardHandler),
 		idleTimeout: defaultIdleTimeout, answerTimeout: defaultAnswerTimeout, resumableAbove: defaultResumableAbove,
 	}
 	switch {
@@ -133,8 +133,8 @@ func WithWebhook(callbackURL string, secrets ...string) Option {
 // service's headers and 429s.
 func WithLimits(l Limits) Option {
 	return func(c *config) error {
-		if l.PerMinute < 0 || l.PerHour < 0 || l.PerDay < 0 || l.Concurrent < 0 {
-			return errors.New("limits: negative; zero means not limited")
+		if err := l.validate(); err != nil {
+			return err
 		}
 		c.limits = l
 		return nil

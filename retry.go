@@ -163,6 +163,9 @@ func (x *exchange) answered(resp *http.Response) (retry bool) {
 	whole := x.sent.seal()
 	e := decodeError(resp.StatusCode, resp.Header, body, x.core.hide)
 	e.Op, e.JobID, e.Attempts = x.call.op, x.call.jobID, x.attempts
+	if in, ok := resp.Body.(*incoming); ok && in.info.RetryAfter == 0 {
+		in.info.RetryAfter = e.RetryAfter // it may stand in the body alone
+	}
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		e.Message = "a redirect, which is not followed; check the base URL"
 	}
