@@ -1,0 +1,203 @@
+package scriptix_test
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scriptix-io/scriptix-go"
+)
+
+func TestAJobIsReadInEveryFormTheServiceSends(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		body string
+		want scriptix.Job
+	}{
+		{
+			"the reference", `{"id":"stt_1","status":"completed","progress":100,"document_id":456,"language":"en","duration_seconds":3600,"created_at":"2025-01-17T10:00:00Z"}`,
+			scriptix.Job{ID: "stt_1", Status: "completed", Progress: 100, DocumentID: "456", Language: "en", Duration: time.Hour, CreatedAt: time.Date(2025, 1, 17, 10, 0, 0, 0, time.UTC)},
+		},
+		{"nulls", `{"id":"stt_1","status":"processing","progress":null,"document_id":null,"created_at":null}`, scriptix.Job{ID: "stt_1", Status: "processing"}},
+		{"strings for numbers", `{"id":"stt_1","status":"processing","progress":"41.7","document_id":"doc_6","duration_seconds":"1.5"}`, scriptix.Job{ID: "stt_1", Status: "processing", Progress: 41, DocumentID: "doc_6", Duration: 1500 * time.Millisecond}},
+		{"progress out of range", `{"id":"stt_1","status":"processing","progress":170}`, scriptix.Job{ID: "stt_1", Status: "processing", Progress: 100}},
+		{"no id", `{"status":"queued"}`, scriptix.Job{ID: "stt_1", Status: "queued"}},
+		{"an envelope", `{"count":1,"total_results":1,"result":{"id":"stt_1","status":"done"}}`, scriptix.Job{ID: "stt_1", Status: "done"}},
+		{"a bare envelope", `{"result":{"id":"stt_1","status":"new"}}`, scriptix.Job{ID: "stt_1", Status: "new"}},
+		{"an unknown word", `{"id":"stt_1","status":"dreaming"}`, scriptix.Job{ID: "stt_1", Status: "dreaming"}},
+		{"a failure as a string", `{"id":"stt_1","status":"failed","error":"too loud"}`, scriptix.Job{ID: "stt_1", Status: "failed", Failure: "too loud"}},
+		{"a failure as an object", `{"id":"stt_1","status":"error","error":{"message":"too loud"}}`, scriptix.Job{ID: "stt_1", Status: "error", Failure: "too loud"}},
+		{"a failure as a message", `{"id":"stt_1","status":"failed","message":"too loud"}`, scriptix.Job{ID: "stt_1", Status: "failed", Failure: "too loud"}},
+		{"a failure as an error message", `{"id":"stt_1","status":"failed","error_message":"too loud"}`, scriptix.Job{ID: "stt_1", Status: "failed", Failure: "too loud"}},
+		{"a message of a job that runs", `{"id":"stt_1","status":"processing","message":"on it"}`, scriptix.Job{ID: "stt_1", Status: "processing"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			job, err := answering(t, 200, nil, tt.body).STT.Status(t.Context(), "stt_1")
+			require.NoError(t, err)
+			tt.want.Source, tt.want.Raw = scriptix.SourcePoll, json.RawMessage(tt.body)
+			assert.Equal(t, &tt.want, job)
+		})
+	}
+}
+
+func TestAStatusOfAnotherJobIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"id":"stt_2","status":"completed"}`, `[]`, `"completed"`, `{"id":"stt_1"}`} {
+		_, err := answering(t, 200, nil, body).STT.Status(t.Context(), "stt_1")
+		require.ErrorIs(t, err, scriptix.ErrBadAnswer, body)
+	}
+}
+
+func TestStatusWordsMeanWhatTheyMean(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[scriptix.Status][2]bool{
+		"uploaded": {}, "processing": {}, "queued": {}, "new": {}, "created": {}, "": {}, "whatever": {},
+		"completed": {true, true}, "done": {true, true}, "finished": {true, true}, "Completed": {true, true},
+		"failed": {true, false}, "error": {true, false},
+	} {
+		assert.Equal(t, want, [2]bool{status.Terminal(), status.Succeeded()}, status)
+	}
+}
+
+const documentedResult = `{"id":"stt_1","document_id":456,"status":"completed","language":"en","duration_seconds":3600,
+ "transcript":"Hello, welcome.","segments":[
+  {"start":0.0,"end":2.5,"text":"Hello,","speaker":"Speaker 1","confidence":0.95,"words":[{"word":"Hello,","start":0,"end":1.25,"confidence":0.9,"speaker":"Speaker 1"}]},
+  {"start":2.5,"end":59.9996,"text":"welcome."}],
+ "speakers":[{"id":"Speaker 1","segments_count":45}]}`
+
+func TestATranscriptIsReadAsDocumented(t *testing.T) {
+	t.Parallel()
+	got, err := answering(t, 200, nil, documentedResult).STT.Result(t.Context(), "stt_1")
+	require.NoError(t, err)
+	want := &scriptix.Transcript{
+		JobID: "stt_1", DocumentID: "456", Language: "en", Text: "Hello, welcome.", Duration: time.Hour,
+		Segments: []scriptix.Segment{
+			{
+				End: 2500 * time.Millisecond, Text: "Hello,", Speaker: "Speaker 1", Confidence: 0.95,
+				Words: []scriptix.Word{{End: 1250 * time.Millisecond, Text: "Hello,", Speaker: "Speaker 1", Confidence: 0.9}},
+			},
+			{Start: 2500 * time.Millisecond, End: 59999600 * time.Microsecond, Text: "welcome."},
+		},
+		Speakers: []scriptix.Speaker{{ID: "Speaker 1", Segments: 45}},
+		Raw:      json.RawMessage(documentedResult),
+	}
+	assert.Equal(t, want, got)
+
+	encoded, err := json.Marshal(got)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"id":"stt_1","document_id":"456","language":"en","duration_seconds":3600,"transcript":"Hello, welcome.","segments":[
+		{"start":0,"end":2.5,"text":"Hello,","speaker":"Speaker 1","confidence":0.95,"words":[{"word":"Hello,","start":0,"end":1.25,"confidence":0.9,"speaker":"Speaker 1"}]},
+		{"start":2.5,"end":59.9996,"text":"welcome."}],"speakers":[{"id":"Speaker 1","segments_count":45}]}`, string(encoded))
+	var again scriptix.Transcript
+	require.NoError(t, json.Unmarshal(encoded, &again))
+	again.Raw = got.Raw
+	assert.Equal(t, *got, again, "it reads what it writes")
+}
+
+func TestATranscriptIsReadTolerantly(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, body string
+		check      func(*testing.T, *scriptix.Transcript)
+	}{
+		{"in an envelope", `{"count":1,"result":{"id":"stt_1","transcript":"Hi."}}`, func(t *testing.T, got *scriptix.Transcript) { assert.Equal(t, "Hi.", got.Text) }},
+		{"words called text", `{"segments":[{"words":[{"text":"Hi","start":"0.5","end":1}]}]}`, func(t *testing.T, got *scriptix.Transcript) {
+			assert.Equal(t, []scriptix.Word{{Start: 500 * time.Millisecond, End: time.Second, Text: "Hi"}}, got.Segments[0].Words)
+		}},
+		{"times that are no times", `{"segments":[{"start":null,"end":"NaN","text":"Hi"},{"start":-1,"end":1e300}]}`, func(t *testing.T, got *scriptix.Transcript) {
+			assert.Zero(t, got.Segments[0].Start)
+			assert.Zero(t, got.Segments[0].End)
+			assert.Equal(t, -time.Second, got.Segments[1].Start)
+			assert.Equal(t, time.Duration(math.MaxInt64/int64(time.Second)*int64(time.Second)), got.Segments[1].End)
+		}},
+		{"nothing was said", `{"status":"completed","transcript":"","segments":[]}`, func(t *testing.T, got *scriptix.Transcript) { assert.Empty(t, got.Segments) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := answering(t, 200, nil, tt.body).STT.Result(t.Context(), "stt_1")
+			require.NoError(t, err)
+			assert.Equal(t, "stt_1", got.JobID)
+			tt.check(t, got)
+		})
+	}
+}
+
+func TestAResultThatIsNotThereYetSaysSo(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		status int
+		body   string
+		also   error
+	}{
+		{"404", 404, `{"error":"Not Found"}`, scriptix.ErrNotFound},
+		{"409", 409, `{"error":"Conflict"}`, scriptix.ErrConflict},
+		{"202", 202, `{"status":"processing"}`, nil},
+		{"202 with nothing", 202, ``, nil},
+		{"200 of a job that runs", 200, `{"id":"stt_1","status":"processing"}`, nil},
+		{"200 of a job that runs, with no segments", 200, `{"id":"stt_1","status":"queued","segments":[]}`, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := answering(t, tt.status, nil, tt.body).STT.Result(t.Context(), "stt_1")
+			require.ErrorIs(t, err, scriptix.ErrNotReady)
+			require.ErrorContains(t, err, "stt_1")
+			if tt.also != nil {
+				require.ErrorIs(t, err, tt.also)
+			}
+		})
+	}
+}
+
+func TestAResultThatIsNoneIsAnError(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, body string
+		want       error
+	}{
+		{"of a failed job", `{"id":"stt_1","status":"failed","error":"no speech"}`, scriptix.ErrJobFailed},
+		{"of another job", `{"id":"stt_2","transcript":"private"}`, scriptix.ErrBadAnswer},
+		{"an empty object", `{}`, scriptix.ErrBadAnswer},
+		{"a page", page, scriptix.ErrBadAnswer},
+		{"segments that are none", `{"id":"stt_1","segments":{"a":1}}`, scriptix.ErrBadAnswer},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := answering(t, http.StatusOK, nil, tt.body).STT.Result(t.Context(), "stt_1")
+			require.ErrorIs(t, err, tt.want)
+			require.ErrorContains(t, err, "stt_1")
+			assert.NotContains(t, err.Error(), "private")
+		})
+	}
+	_, err := answering(t, 200, nil, "{}").STT.Result(t.Context(), "")
+	require.ErrorIs(t, err, scriptix.ErrInvalid)
+}
+
+func TestAnAnswerLongerThanAnyMayBeIsNotRead(t *testing.T) {
+	t.Parallel()
+	c := answering(t, 200, nil, `{"id":"stt_1","status":"completed","x":"`+string(make([]byte, 2<<20))+`"}`)
+	_, err := c.STT.Status(t.Context(), "stt_1")
+	require.ErrorIs(t, err, scriptix.ErrBadAnswer)
+	require.ErrorContains(t, err, "longer than any answer")
+}
+
+func TestAJobIsWrittenAsDocumented(t *testing.T) {
+	t.Parallel()
+	encoded, err := json.Marshal(scriptix.Job{ID: "stt_1", Status: "failed", Progress: 7, DocumentID: "4", Language: "en", Duration: 1500 * time.Millisecond, CreatedAt: time.Date(2025, 1, 17, 10, 0, 0, 0, time.UTC), Failure: "no"})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"id":"stt_1","status":"failed","progress":7,"document_id":"4","language":"en","duration_seconds":1.5,"created_at":"2025-01-17T10:00:00Z","error":"no"}`, string(encoded))
+	var job scriptix.Job
+	require.NoError(t, json.Unmarshal(encoded, &job))
+	assert.Equal(t, "no", job.Failure)
+}
