@@ -31,7 +31,7 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	g := newGuard(req.Context(), x.core.cfg)
 	resp, err := a.send(g, req)
 	if err != nil {
-		if cause := context.Cause(g.ctx); cause != nil && req.Context().Err() == nil {
+		if cause := g.stalled(req.Context()); cause != nil {
 			err = cause
 		}
 		g.end()
@@ -49,7 +49,7 @@ func (a attempt) send(g *guard, req *http.Request) (*http.Response, error) {
 	x := a.x
 	out := req.Clone(g.ctx)
 	if x.call.body == nil {
-		return x.core.transport.RoundTrip(out) //nolint:bodyclose // the caller's
+		return x.core.transport.RoundTrip(out)
 	}
 	body, err := x.call.body(g.ctx)
 	if err != nil {
@@ -65,7 +65,7 @@ func (a attempt) send(g *guard, req *http.Request) (*http.Response, error) {
 		// A refusal then costs none of the body.
 		out.Header.Set("Expect", "100-continue")
 	}
-	return x.core.uploads.RoundTrip(out) //nolint:bodyclose // the caller's
+	return x.core.uploads.RoundTrip(out)
 }
 
 // expectAbove is the length from which on an upload asks before it sends.
@@ -107,6 +107,14 @@ func (g *guard) whole() {
 	g.timer.Reset(g.answer)
 }
 
+// stalled is why the guard ended the attempt, nil if it was not the guard.
+func (g *guard) stalled(parent context.Context) (cause error) {
+	if parent.Err() == nil {
+		cause = context.Cause(g.ctx) //nolint:contextcheck // the attempt's own, made of the parent
+	}
+	return cause
+}
+
 func (g *guard) end() {
 	g.timer.Stop()
 	g.cancel(nil)
@@ -127,7 +135,7 @@ func (b *incoming) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.guard.moved()
 	}
-	if cause := context.Cause(b.guard.ctx); err != nil && cause != nil && b.parent.Err() == nil {
+	if cause := b.guard.stalled(b.parent); err != nil && cause != nil {
 		err = cause
 	}
 	return n, err

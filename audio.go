@@ -48,7 +48,7 @@ func File(path string) Audio {
 		if err := stat(); err != nil {
 			return nil, err
 		}
-		f, err := os.Open(path) //nolint:gosec // the path is the caller's to choose
+		f, err := os.Open(path)
 		if err != nil {
 			return nil, err
 		}

@@ -194,7 +194,7 @@ func TestAFileThatGrowsWhileItIsSentMakesNoJob(t *testing.T) {
 	grow := scriptix.OnProgress(func(int64, int64) {
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 		if assert.NoError(t, err) {
-			_, err = f.Write([]byte("more"))
+			_, err = f.WriteString("more")
 			assert.NoError(t, errors.Join(err, f.Close()))
 		}
 	})

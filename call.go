@@ -48,14 +48,23 @@ const (
 	maxResult = 256 << 20
 )
 
-// do makes a call and decodes its answer as a T.
-func do[T any](ctx context.Context, c *core, k call) (*T, error) {
+// do makes a call and decodes its answer as a T that passes check.
+func do[T any](ctx context.Context, c *core, k call, check func(*T) error) (*T, error) {
 	ans, err := c.send(ctx, k)
 	if err != nil {
 		return nil, err
 	}
+	return decode(k, ans, check)
+}
+
+// decode reads an answer as a T. What is none, or does not pass check, is
+// [ErrBadAnswer].
+func decode[T any](k call, ans *answer, check func(*T) error) (*T, error) {
 	v := new(T)
 	if err := json.Unmarshal(ans.body, v); err != nil {
+		return nil, badAnswer(k, ans, err)
+	}
+	if err := check(v); err != nil {
 		return nil, badAnswer(k, ans, err)
 	}
 	return v, nil
@@ -104,14 +113,10 @@ func badAnswer(k call, ans *answer, cause error) *Error {
 	e := decodeError(ans.status, ans.header, nil, func(s string) string { return s })
 	e.Op, e.JobID, e.Attempts = k.op, k.jobID, ans.attempts
 	e.Message = "the answer cannot be read"
-	e.Err = ErrBadAnswer
-	if cause != nil {
-		// A syntax error tells the offset; the text itself stays out.
-		var syntax *json.SyntaxError
-		if errors.As(cause, &syntax) {
-			cause = fmt.Errorf("no valid JSON at byte %d of %d", syntax.Offset, len(ans.body))
-		}
-		e.Err = fmt.Errorf("%w: %w", ErrBadAnswer, cause)
+	if syntax, ok := errors.AsType[*json.SyntaxError](cause); ok {
+		// The offset helps; the text itself stays out.
+		cause = fmt.Errorf("no valid JSON at byte %d of %d", syntax.Offset, len(ans.body))
 	}
+	e.Err = fmt.Errorf("%w: %w", ErrBadAnswer, cause)
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,9 +25,7 @@ const testKey = "sk_live_0123456789abcdef"
 func answering(t *testing.T, status int, header http.Header, body string, opts ...scriptix.Option) *scriptix.Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		for name, values := range header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), header)
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
 	}))
@@ -110,7 +109,7 @@ func TestAnErrorSaysItsKind(t *testing.T) {
 	}
 	for status, kind := range kinds {
 		for _, sentinel := range all {
-			assert.Equal(t, sentinel == kind, errors.Is(&scriptix.Error{StatusCode: status}, sentinel), "%d and %v", status, sentinel)
+			assert.Equal(t, errors.Is(kind, sentinel), errors.Is(&scriptix.Error{StatusCode: status}, sentinel), "%d and %v", status, sentinel)
 		}
 	}
 }

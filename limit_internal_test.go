@@ -103,7 +103,7 @@ func TestNoTimerRunsWhileNobodyWaits(t *testing.T) {
 	_, w, err := b.enter(t.Context(), ClassPoll)
 	require.NoError(t, err)
 	require.True(t, armed())
-	b.quit(w)
+	require.NotNil(t, b.quit(w), "it says where the waiter stood")
 	require.False(t, armed())
 	require.False(t, b.timer.Stop(), "it was stopped")
 }

@@ -121,7 +121,8 @@ func (b *KeyBudget) wake() {
 func (b *KeyBudget) recheck(now time.Duration) {
 	above := 0
 	for class := range classes {
-		own, next := 0, (*waiter)(nil)
+		own := 0
+		var next *waiter
 		for w := b.queues[class].front; w != nil; w = next {
 			next = w.next
 			if w.index >= 0 {

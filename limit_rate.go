@@ -160,5 +160,6 @@ func (t *throttle) climbed(at time.Duration) int {
 }
 
 func (t *throttle) nextRise(now time.Duration) time.Duration {
-	return t.quiet + (max(0, (now-t.quiet)/time.Minute)+1)*time.Minute
+	rises := max(0, int((now-t.quiet)/time.Minute))
+	return t.quiet + time.Duration(rises+1)*time.Minute
 }

@@ -26,7 +26,7 @@ func capture(t *testing.T) (*scriptix.Client, *string, *http.Header) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, err := io.ReadAll(r.Body)
 		assert.NoError(t, err)
-		assert.EqualValues(t, r.ContentLength, len(raw))
+		assert.Len(t, raw, int(r.ContentLength))
 		_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		assert.NoError(t, err)
 		body, header = strings.ReplaceAll(string(raw), params["boundary"], "B"), r.Header

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -82,9 +83,7 @@ func (x *exchange) run(target *url.URL) (*answer, error) {
 		return nil, &Error{Op: x.call.op, JobID: x.call.jobID, Err: stripURL(err)}
 	}
 	req.Header = http.Header{"Authorization": {"Bearer " + x.core.key()}, "User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
-	for name, values := range x.call.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, x.call.header)
 	resp, err := rc.Do(req)
 	if resp != nil {
 		_ = resp.Body.Close()
@@ -137,7 +136,7 @@ func (x *exchange) lost(err error) (retry bool) {
 	err = stripURL(err)
 	if local := x.sent.localError(); local != nil {
 		// net/http reports a failed read as if the network had failed.
-		x.fail(local)
+		x.err = x.fail(local)
 		return false
 	}
 	whole := x.sent.seal()
@@ -145,6 +144,7 @@ func (x *exchange) lost(err error) (retry bool) {
 		err = fmt.Errorf("%w (%w)", ctxError(x.ctx), err)
 	}
 	e := x.fail(err)
+	x.err = e
 	if x.call.billed && whole {
 		x.unknown(e)
 		return false
@@ -263,9 +263,7 @@ func (x *exchange) worthWaiting() bool {
 }
 
 func (x *exchange) fail(cause error) *Error {
-	e := &Error{Op: x.call.op, JobID: x.call.jobID, Attempts: x.attempts, Err: cause}
-	x.err = e
-	return e
+	return &Error{Op: x.call.op, JobID: x.call.jobID, Attempts: x.attempts, Err: cause}
 }
 
 func (x *exchange) unknown(e *Error) {
@@ -293,7 +291,7 @@ func (x *exchange) logFailure(retry bool) {
 
 func (x *exchange) log(level slog.Level, msg string, status int, more ...slog.Attr) {
 	attrs := append([]slog.Attr{slog.String("op", x.call.op), slog.Int("attempt", x.attempts), slog.Int("status", status)}, more...)
-	x.core.cfg.logger.LogAttrs(x.ctx, level, msg, attrs...)
+	x.core.cfg.logger.LogAttrs(x.ctx, level, msg, attrs...) //nolint:sloglint // the callers give constants
 }
 
 // permanent reports whether the same request would fail the same way again.
@@ -364,7 +362,7 @@ func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
 		if err != nil || n > uint64(most/time.Second) {
 			return most, true
 		}
-		return time.Duration(n) * time.Second, true //nolint:gosec // bounded above
+		return time.Duration(n) * time.Second, true
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {

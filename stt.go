@@ -143,12 +143,14 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	if err != nil {
 		return nil, err
 	}
-	job := new(Job)
-	if err := json.Unmarshal(ans.body, job); err != nil || job.ID == "" {
-		if err == nil {
-			err = errors.New("it names no job")
+	job, err := decode(k, ans, func(j *Job) error {
+		if j.ID == "" {
+			return errors.New("it names no job")
 		}
-		return nil, &UnknownOutcomeError{Sent: ans.sent, Size: ans.size, Err: badAnswer(k, ans, err)}
+		return nil
+	})
+	if err != nil {
+		return nil, &UnknownOutcomeError{Sent: ans.sent, Size: ans.size, Err: err}
 	}
 	job.Source = SourceSubmit
 	s.core.waits.submitted(*job)
@@ -258,21 +260,16 @@ func (c *core) status(ctx context.Context, jobID string, poll bool) (*Job, error
 		return nil, invalid(op, "job id", "is empty")
 	}
 	k := call{op: op, jobID: jobID, method: http.MethodGet, path: pathStatus(jobID), class: ClassPoll, single: poll}
-	ans, err := c.send(ctx, k)
-	if err != nil {
-		return nil, err
-	}
-	job := new(Job)
-	switch err := json.Unmarshal(ans.body, job); {
-	case err != nil:
-		return nil, badAnswer(k, ans, err)
-	case job.Status == "":
-		return nil, badAnswer(k, ans, errors.New("it holds no status"))
-	case job.ID != "" && job.ID != jobID:
-		return nil, badAnswer(k, ans, fmt.Errorf("it is about job %q", clean(job.ID, 128)))
-	}
-	job.ID, job.Source = jobID, SourcePoll
-	return job, nil
+	return do(ctx, c, k, func(j *Job) error {
+		switch {
+		case j.Status == "":
+			return errors.New("it holds no status")
+		case j.ID != "" && j.ID != jobID:
+			return fmt.Errorf("it is about job %q", clean(j.ID, 128))
+		}
+		j.ID, j.Source = jobID, SourcePoll
+		return nil
+	})
 }
 
 func newSubmission(op string, opts []SubmitOption) (*submission, error) {

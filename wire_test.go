@@ -104,29 +104,27 @@ func TestATranscriptIsReadAsDocumented(t *testing.T) {
 
 func TestATranscriptIsReadTolerantly(t *testing.T) {
 	t.Parallel()
+	words := func(start, end time.Duration) []scriptix.Segment {
+		return []scriptix.Segment{{Words: []scriptix.Word{{Start: start, End: end, Text: "Hi"}}}}
+	}
+	const most = time.Duration(math.MaxInt64 / int64(time.Second) * int64(time.Second))
 	tests := []struct {
 		name, body string
-		check      func(*testing.T, *scriptix.Transcript)
+		want       scriptix.Transcript
 	}{
-		{"in an envelope", `{"count":1,"result":{"id":"stt_1","transcript":"Hi."}}`, func(t *testing.T, got *scriptix.Transcript) { assert.Equal(t, "Hi.", got.Text) }},
-		{"words called text", `{"segments":[{"words":[{"text":"Hi","start":"0.5","end":1}]}]}`, func(t *testing.T, got *scriptix.Transcript) {
-			assert.Equal(t, []scriptix.Word{{Start: 500 * time.Millisecond, End: time.Second, Text: "Hi"}}, got.Segments[0].Words)
-		}},
-		{"times that are no times", `{"segments":[{"start":null,"end":"NaN","text":"Hi"},{"start":-1,"end":1e300}]}`, func(t *testing.T, got *scriptix.Transcript) {
-			assert.Zero(t, got.Segments[0].Start)
-			assert.Zero(t, got.Segments[0].End)
-			assert.Equal(t, -time.Second, got.Segments[1].Start)
-			assert.Equal(t, time.Duration(math.MaxInt64/int64(time.Second)*int64(time.Second)), got.Segments[1].End)
-		}},
-		{"nothing was said", `{"status":"completed","transcript":"","segments":[]}`, func(t *testing.T, got *scriptix.Transcript) { assert.Empty(t, got.Segments) }},
+		{"in an envelope", `{"count":1,"result":{"id":"stt_1","transcript":"Hi."}}`, scriptix.Transcript{Text: "Hi."}},
+		{"words called text", `{"segments":[{"words":[{"text":"Hi","start":"0.5","end":1}]}]}`, scriptix.Transcript{Segments: words(500*time.Millisecond, time.Second)}},
+		{"times that are no times", `{"segments":[{"words":[{"word":"Hi","start":null,"end":"NaN"}]}]}`, scriptix.Transcript{Segments: words(0, 0)}},
+		{"times beyond all measure", `{"segments":[{"words":[{"word":"Hi","start":-1,"end":1e300}]}]}`, scriptix.Transcript{Segments: words(-time.Second, most)}},
+		{"nothing was said", `{"status":"completed","transcript":"","segments":[]}`, scriptix.Transcript{Segments: []scriptix.Segment{}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := answering(t, 200, nil, tt.body).STT.Result(t.Context(), "stt_1")
 			require.NoError(t, err)
-			assert.Equal(t, "stt_1", got.JobID)
-			tt.check(t, got)
+			tt.want.JobID, tt.want.Raw = "stt_1", json.RawMessage(tt.body)
+			assert.Equal(t, &tt.want, got)
 		})
 	}
 }

@@ -37,15 +37,16 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, addr, path string, secrets []string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the operator's choice
+func run(ctx context.Context, addr, path string, secrets []string) (err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { err = errors.Join(err, file.Close()) }()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	q := newQueue(64)
 	handler, err := webhook.NewHandler(q.put, secrets, webhook.OnReject(func(r *http.Request, err error) {
-		slog.Warn("callback rejected", "from", r.RemoteAddr, "reason", err)
+		log.WarnContext(r.Context(), "callback rejected", "from", r.RemoteAddr, "reason", err)
 	}))
 	if err != nil {
 		return fmt.Errorf("SCRIPTIX_WEBHOOK_SECRET: %w", err)
@@ -58,8 +59,11 @@ func run(ctx context.Context, addr, path string, secrets []string) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	written := make(chan error, 1)
-	go func() { written <- q.write(file) }()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		q.write(file)
+	}()
 	fmt.Printf("receiving callbacks at http://%s, writing to %s\n", listener.Addr(), path)
 
 	select {
@@ -72,7 +76,8 @@ func run(ctx context.Context, addr, path string, secrets []string) error {
 	defer cancel()
 	err = server.Shutdown(shutdown)
 	q.close()
-	return errors.Join(err, <-written)
+	<-written
+	return err
 }
 
 // queue hands events to one writer. It is bounded: what does not fit is refused
@@ -119,7 +124,7 @@ type syncer interface {
 
 // write appends each event's body as a line, until the queue is closed and
 // empty.
-func (q *queue) write(file syncer) error {
+func (q *queue) write(file syncer) {
 	for {
 		select {
 		case it := <-q.items:
@@ -129,7 +134,7 @@ func (q *queue) write(file syncer) error {
 			case it := <-q.items:
 				it.written <- appendLine(file, it.event)
 			default:
-				return nil
+				return
 			}
 		}
 	}
