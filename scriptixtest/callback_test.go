@@ -1,6 +1,7 @@
 package scriptixtest_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scriptix-io/scriptix-go/scriptixtest"
+	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
 // always makes every job behave alike.
@@ -282,5 +284,40 @@ func TestTheCallbackOfJSONStringifyHasTheSameBytes(t *testing.T) {
 		assert.Contains(t, body, `"error":"a<b>&c `+"\u2028\u2029"+` \\u2028 `+"\ufffd"+` \"é\" \t`+"\ufffd"+`"`)
 		v := decode(t, rc.all()[0].body)
 		assert.Equal(t, reason+"\ufffd", v["data"].(object)["error"])
+	})
+}
+
+func TestAHandlerIsCalledAsAServerWouldCallIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := scriptixtest.New(t, scriptixtest.InMemory())
+		events := make(chan webhook.Event, 1)
+		h, err := webhook.NewHandler(func(_ context.Context, e webhook.Event) error { events <- e; return nil }, []string{s.WebhookSecret()})
+		require.NoError(t, err)
+		s.Handle("https://EXAMPLE.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			assert.NotNil(t, r.TLS)
+			assert.Equal(t, "/", r.URL.Path)
+			assert.NotEmpty(t, r.RemoteAddr)
+			assert.Positive(t, r.ContentLength)
+			c := http.NewResponseController(w)
+			assert.NoError(t, c.SetReadDeadline(time.Now()))
+			assert.NoError(t, c.SetWriteDeadline(time.Now()))
+			assert.NoError(t, c.EnableFullDuplex())
+			w.Header().Set("X-Test", "1")
+			w.WriteHeader(http.StatusEarlyHints)
+			h.ServeHTTP(w, r)
+			assert.NoError(t, c.Flush())
+			_, err := w.Write([]byte("ok"))
+			assert.NoError(t, err)
+		}))
+		id := submit(t, s, wav(time.Second), "webhook_url", "https://example.com?token=t")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		e := <-events
+		assert.Equal(t, id, e.Data.ID)
+		assert.Equal(t, "/?token=t", e.Target)
+		j, _ := s.Job(id)
+		require.Len(t, j.Deliveries, 1)
+		assert.Equal(t, http.StatusOK, j.Deliveries[0].Status)
 	})
 }

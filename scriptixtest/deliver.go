@@ -178,5 +178,7 @@ func (w *callbackWriter) EnableFullDuplex() error          { return nil }
 
 func (w *callbackWriter) result() int {
 	w.WriteHeader(http.StatusOK)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.status
 }

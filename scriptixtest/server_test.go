@@ -351,7 +351,7 @@ func TestTheLogHoldsEachRequestAndDeliveryButNoSecret(t *testing.T) {
 
 func TestCloseLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // counts the goroutines of the process
 	before := runtime.NumGoroutine()
-	for _, opts := range [][]scriptixtest.Option{nil, {scriptixtest.InMemory()}, {scriptixtest.WithTLS()}} {
+	for _, opts := range [][]scriptixtest.Option{nil, {scriptixtest.InMemory()}, {scriptixtest.WithTLS()}, {scriptixtest.WithTLS(), scriptixtest.InMemory()}} {
 		s, err := scriptixtest.Start(append(opts, scriptixtest.WithProcessing(0))...)
 		require.NoError(t, err)
 		blocked := make(chan struct{})
@@ -402,4 +402,64 @@ func TestTensOfThousandsOfJobsAreCheap(t *testing.T) {
 		assert.Len(t, rc.all(), jobs)
 		assert.Equal(t, jobs, s.Stats().Deliveries)
 	})
+}
+
+func TestTLSWorksInMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := scriptixtest.New(t, scriptixtest.InMemory(), scriptixtest.WithTLS())
+		id := submit(t, s, wav(time.Second))
+		time.Sleep(20 * 365 * 24 * time.Hour / 4)
+		_, v := get(t, s, "/api/v3/stt/"+id+"/status")
+		assert.Equal(t, "completed", v["status"])
+		assert.Equal(t, "HTTP/2.0", s.Requests()[1].Proto)
+	})
+}
+
+// tb is a test that fails at once.
+type tb struct {
+	failure string
+	cleanup []func()
+}
+
+func (*tb) Helper()                        {}
+func (b *tb) Cleanup(f func())             { b.cleanup = append(b.cleanup, f) }
+func (b *tb) Fatalf(f string, args ...any) { b.failure = fmt.Sprintf(f, args...) }
+
+func TestNewFailsTheTestWhenItCannotStartAndClosesWithIt(t *testing.T) {
+	t.Parallel()
+	var b tb
+	assert.Nil(t, scriptixtest.New(&b, nil))
+	assert.Equal(t, "scriptixtest: nil option", b.failure)
+	assert.Empty(t, b.cleanup)
+
+	s := scriptixtest.New(&b, scriptixtest.WithAPIKey("k"), scriptixtest.WithWebhookSecret("s"), scriptixtest.WithAddr("localhost:0"))
+	assert.Equal(t, []string{"k", "s"}, []string{s.APIKey(), s.WebhookSecret()})
+	submit(t, s, wav(time.Second))
+	require.Len(t, b.cleanup, 1)
+	b.cleanup[0]()
+	_, _, err := try(s, request(t, s, http.MethodGet, "/", nil))
+	require.Error(t, err)
+	assert.Len(t, s.Jobs(), 1, "what it recorded can still be read")
+}
+
+func BenchmarkRequest(b *testing.B) {
+	for name, opts := range map[string][]scriptixtest.Option{
+		"in memory": {scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits{PerDay: 1 << 30})}, "on loopback": nil,
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := scriptixtest.New(b, opts...)
+			b.ReportAllocs()
+			for b.Loop() {
+				r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, s.URL()+"/api/v3/stt/x/status", nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				r.Header.Set("Authorization", "Bearer "+s.APIKey())
+				if _, _, err := try(s, r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
