@@ -29,6 +29,9 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	g := newGuard(req.Context(), x.core.cfg)
+	if x.call.prompt {
+		g.answer = g.idle
+	}
 	resp, err := a.send(g, req)
 	if err != nil {
 		if cause := g.stalled(req.Context()); cause != nil {
@@ -61,7 +64,7 @@ func (a attempt) send(g *guard, req *http.Request) (*http.Response, error) {
 	if body.contentType != "" {
 		out.Header.Set("Content-Type", body.contentType)
 	}
-	if body.length >= expectAbove && !x.noExpect {
+	if body.length >= expectAbove && !x.noExpect && !x.call.chunk {
 		// A refusal then costs none of the body.
 		out.Header.Set("Expect", "100-continue")
 	}

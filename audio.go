@@ -21,11 +21,17 @@ import (
 // [Reader]'s.
 type Audio struct {
 	name string
-	size int64        // -1 where it is known only once opened, or never
-	stat func() error // what is wrong with it as far as can be told without opening; nil: nothing
+	size int64                  // -1 where it is known only once opened, or never
+	stat func() (extent, error) // what can be told without opening: how large it is, and what is wrong with it
 	open func(ctx context.Context, offset int64) (*source, error)
 
 	oneShot bool
+}
+
+// extent is what tells one recording from another without reading it.
+type extent struct {
+	size    int64     // -1 when unknown
+	modTime time.Time // zero when unknown
 }
 
 // source is an opened recording.
@@ -42,10 +48,10 @@ type source struct {
 // File is the audio in the file at path. It must be a regular file that does
 // not change while it is sent.
 func File(path string) Audio {
-	stat := func() error { return checkFile(os.Stat(path)) }
+	stat := func() (extent, error) { return fileExtent(os.Stat(path)) }
 	return Audio{name: filepath.Base(path), size: -1, stat: stat, open: func(_ context.Context, offset int64) (*source, error) {
 		// Stat first: opening a named pipe would wait for its writer.
-		if err := stat(); err != nil {
+		if _, err := stat(); err != nil {
 			return nil, err
 		}
 		f, err := os.Open(path)
@@ -68,7 +74,7 @@ func File(path string) Audio {
 
 // FileFS is the audio in the file called name in fsys.
 func FileFS(fsys fs.FS, name string) Audio {
-	return Audio{name: path.Base(name), size: -1, stat: func() error { return checkFile(fs.Stat(fsys, name)) }, open: func(_ context.Context, offset int64) (*source, error) {
+	return Audio{name: path.Base(name), size: -1, stat: func() (extent, error) { return fileExtent(fs.Stat(fsys, name)) }, open: func(_ context.Context, offset int64) (*source, error) {
 		f, err := fsys.Open(name)
 		if err != nil {
 			return nil, err
@@ -93,11 +99,11 @@ func Bytes(name string, data []byte) Audio {
 // ReaderAt is the first size bytes of r. r must allow concurrent reads, and is
 // not closed.
 func ReaderAt(name string, r io.ReaderAt, size int64) Audio {
-	return Audio{name: name, size: size, stat: func() error {
+	return Audio{name: name, size: size, stat: func() (extent, error) {
 		if r == nil {
-			return errors.New("the reader is nil")
+			return extent{}, errors.New("the reader is nil")
 		}
-		return checkSize(size)
+		return extent{size: size}, checkSize(size)
 	}, open: func(_ context.Context, offset int64) (*source, error) { return section(r, offset, size), nil }}
 }
 
@@ -107,11 +113,11 @@ func ReaderAt(name string, r io.ReaderAt, size int64) Audio {
 // cannot be sent resumably: prefer any of the others. r is not closed.
 func Reader(name string, r io.Reader) Audio {
 	once := &oneShot{r: bufio.NewReaderSize(r, 4096)}
-	return Audio{name: name, size: -1, oneShot: true, stat: func() error {
+	return Audio{name: name, size: -1, oneShot: true, stat: func() (extent, error) {
 		if r == nil {
-			return errors.New("the reader is nil")
+			return extent{}, errors.New("the reader is nil")
 		}
-		return once.check()
+		return extent{size: -1}, once.check()
 	}, open: func(_ context.Context, offset int64) (*source, error) {
 		if offset != 0 {
 			return nil, errReadOnce
@@ -127,11 +133,11 @@ func Reader(name string, r io.Reader) Audio {
 // bytes in all, read from offset on. open is called once per attempt, and its
 // ctx ends with that attempt; it must bring the same bytes each time.
 func Opener(name string, size int64, open func(ctx context.Context, offset int64) (io.ReadCloser, error)) Audio {
-	return Audio{name: name, size: size, stat: func() error {
+	return Audio{name: name, size: size, stat: func() (extent, error) {
 		if open == nil {
-			return errors.New("the open function is nil")
+			return extent{}, errors.New("the open function is nil")
 		}
-		return checkSize(size)
+		return extent{size: size}, checkSize(size)
 	}, open: func(ctx context.Context, offset int64) (*source, error) {
 		r, err := open(ctx, offset)
 		if err != nil {
@@ -159,7 +165,7 @@ func (a Audio) Open(ctx context.Context) (io.ReadCloser, int64, error) {
 }
 
 func (a Audio) openAt(ctx context.Context, offset int64) (*source, error) {
-	if err := a.check(); err != nil {
+	if _, err := a.measure(); err != nil {
 		return nil, err
 	}
 	s, err := a.open(ctx, offset)
@@ -169,17 +175,17 @@ func (a Audio) openAt(ctx context.Context, offset int64) (*source, error) {
 	return s, nil
 }
 
-// check says what can be known to be wrong without opening the audio.
-func (a Audio) check() error {
+// measure says what can be known without opening the audio, and what is wrong
+// with it.
+func (a Audio) measure() (extent, error) {
 	if a.open == nil {
-		return fmt.Errorf("%w: there is none; use File, Bytes, ReaderAt, Reader or Opener", ErrAudio)
+		return extent{}, fmt.Errorf("%w: there is none; use File, Bytes, ReaderAt, Reader or Opener", ErrAudio)
 	}
-	if a.stat != nil {
-		if err := a.stat(); err != nil {
-			return a.fault(err)
-		}
+	x, err := a.stat()
+	if err != nil {
+		return x, a.fault(err)
 	}
-	return nil
+	return x, nil
 }
 
 // fault names the audio in an error about it.
@@ -250,6 +256,13 @@ func skip(r io.Reader, offset int64) error {
 	}
 	_, err := io.CopyN(io.Discard, r, offset)
 	return err
+}
+
+func fileExtent(info fs.FileInfo, err error) (extent, error) {
+	if err := checkFile(info, err); err != nil {
+		return extent{}, err
+	}
+	return extent{size: info.Size(), modTime: info.ModTime()}, nil
 }
 
 func checkFile(info fs.FileInfo, err error) error {

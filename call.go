@@ -26,6 +26,8 @@ type call struct {
 	body   payload // nil: none
 	billed bool    // a second one costs money: rule 1 of retry.go
 	single bool    // one attempt, whatever comes
+	chunk  bool    // of an upload that can go on from anywhere: sent unasked
+	prompt bool    // no work follows the body: its answer is due like any byte
 }
 
 // payload is a request body that is opened afresh for each attempt, for the

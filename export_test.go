@@ -16,3 +16,11 @@ func DecodeError(status int, body []byte, key string) *Error {
 func ParseRetryAfter(value string, now time.Time) (time.Duration, bool) {
 	return parseRetryAfter(value, now)
 }
+
+// WithChunkSize makes chunks small enough for tests of many.
+func WithChunkSize(n int64) Option {
+	return func(c *config) error {
+		c.chunkSize = n
+		return nil
+	}
+}

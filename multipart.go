@@ -123,17 +123,22 @@ func (e *exact) end() error {
 	if e.src.size < 0 {
 		return io.EOF
 	}
-	more := false
-	if e.src.grown != nil {
-		more = e.src.grown()
-	} else if e.src.foreign {
-		n, _ := io.ReadFull(e.src, make([]byte, 1))
-		more = n > 0
-	}
-	if more {
+	if e.src.more() {
 		return e.audio.fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", e.src.size))
 	}
 	return io.EOF
+}
+
+// more reports whether a source that was read to its announced end goes on.
+func (s *source) more() bool {
+	switch {
+	case s.grown != nil:
+		return s.grown()
+	case s.foreign:
+		n, _ := io.ReadFull(s, make([]byte, 1))
+		return n > 0
+	}
+	return false
 }
 
 // formats are the documented ones. mime.TypeByExtension would answer
@@ -160,6 +165,28 @@ func sniff(name string, src *source) (string, error) {
 		return kind, nil
 	}
 	return http.DetectContentType(first), nil
+}
+
+// mediaType returns what sniff does, and opens the audio only where its name
+// does not tell.
+func (a Audio) mediaType(ctx context.Context) (string, error) {
+	if kind, known := formats[strings.ToLower(path.Ext(a.name))]; known {
+		return kind, nil
+	}
+	src, err := a.openAt(ctx, 0)
+	if err != nil {
+		return "", err
+	}
+	if src.foreign {
+		src = detach(ctx, src)
+	}
+	kind, err := sniff(a.name, src)
+	if cause := ctx.Err(); cause != nil {
+		err = ctxError(ctx)
+	} else if err != nil {
+		err = a.fault(err)
+	}
+	return kind, errors.Join(err, src.Close())
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -30,6 +30,7 @@ type config struct {
 	idleTimeout    time.Duration
 	answerTimeout  time.Duration
 	resumableAbove int64
+	chunkSize      int64
 }
 
 const (
@@ -37,6 +38,7 @@ const (
 	defaultIdleTimeout    = time.Minute
 	defaultAnswerTimeout  = 10 * time.Minute
 	defaultResumableAbove = 500_000_000
+	defaultChunkSize      = 50 << 20 // as the service documents it
 )
 
 func newConfig(key string, opts []Option) (*config, error) {
@@ -46,7 +48,7 @@ func newConfig(key string, opts []Option) (*config, error) {
 	}
 	cfg := &config{
 		key: key, base: base, limits: DefaultLimits, logger: slog.New(slog.DiscardHandler),
-		idleTimeout: defaultIdleTimeout, answerTimeout: defaultAnswerTimeout, resumableAbove: defaultResumableAbove,
+		idleTimeout: defaultIdleTimeout, answerTimeout: defaultAnswerTimeout, resumableAbove: defaultResumableAbove, chunkSize: defaultChunkSize,
 	}
 	switch {
 	case strings.TrimSpace(key) == "":
@@ -160,10 +162,11 @@ func WithRetry(p RetryPolicy) Option {
 		if p.MaxAttempts < 0 || p.MinWait < 0 || p.MaxWait < 0 || p.MaxRetryAfter < 0 {
 			return errors.New("retry: negative; MaxAttempts 1 turns retries off")
 		}
-		if p = p.withDefaults(); p.MinWait > p.MaxWait {
-			return fmt.Errorf("retry: MinWait %v is above MaxWait %v", p.MinWait, p.MaxWait)
+		full := p.withDefaults() // p is shared by all clients the option is given to
+		if full.MinWait > full.MaxWait {
+			return fmt.Errorf("retry: MinWait %v is above MaxWait %v", full.MinWait, full.MaxWait)
 		}
-		c.retry = p
+		c.retry = full
 		return nil
 	}
 }
@@ -214,6 +217,19 @@ func WithAnswerTimeout(d time.Duration) Option {
 			return fmt.Errorf("answer timeout: %v is not positive", d)
 		}
 		c.answerTimeout = d
+		return nil
+	}
+}
+
+// WithResumableAbove sends recordings of more than n bytes (default
+// 500,000,000, the most that the service takes in one request) as resumable
+// uploads. With 0 all are that have a known length. See [Resumable].
+func WithResumableAbove(n int64) Option {
+	return func(c *config) error {
+		if n < 0 {
+			return fmt.Errorf("resumable above: %d is negative", n)
+		}
+		c.resumableAbove = n
 		return nil
 	}
 }

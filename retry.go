@@ -233,33 +233,38 @@ func (x *exchange) canReopen() bool {
 	return x.sent == nil || !x.sent.oneShot || !x.sent.touched()
 }
 
-// worthWaiting chooses the wait before the next attempt. When that would not
-// fit the deadline, or the service asks for more patience than the policy has,
-// failing now tells the caller more.
-func (x *exchange) worthWaiting() bool {
-	p := x.core.cfg.retry
-	if x.call.single || x.attempts >= p.MaxAttempts {
+// worthWaiting chooses the wait before the next attempt, if there is to be one.
+func (x *exchange) worthWaiting() (ok bool) {
+	if x.call.single || x.attempts >= x.core.cfg.retry.MaxAttempts {
 		return false
 	}
 	e, _ := errors.AsType[*Error](x.err)
+	x.wait, ok = x.core.cfg.retry.next(x.ctx, x.attempts, e)
+	return ok
+}
+
+// next chooses the wait after so many attempts, the last of which failed with
+// e. When that would not fit the deadline, or the service asks for more
+// patience than the policy has, failing now tells the caller more.
+func (p RetryPolicy) next(ctx context.Context, attempts int, e *Error) (wait time.Duration, ok bool) {
 	if e.RetryAfter > p.MaxRetryAfter {
-		return false
+		return 0, false
 	}
 	// Full jitter between the shortest wait and the doubled one.
 	high := p.MaxWait
-	if shift := x.attempts - 1; shift < 30 && p.MinWait<<shift < high && p.MinWait<<shift > 0 {
+	if shift := attempts - 1; shift < 30 && p.MinWait<<shift < high && p.MinWait<<shift > 0 {
 		high = p.MinWait << shift
 	}
-	x.wait = p.MinWait + rand.N(max(high-p.MinWait, 0)+p.MinWait/2+1)
-	x.wait = min(x.wait, p.MaxWait)
+	wait = p.MinWait + rand.N(max(high-p.MinWait, 0)+p.MinWait/2+1)
+	wait = min(wait, p.MaxWait)
 	if after := e.RetryAfter; after > 0 {
-		x.wait = max(x.wait, after+rand.N(after/10+1))
+		wait = max(wait, after+rand.N(after/10+1))
 	}
-	if deadline, ok := x.ctx.Deadline(); ok && time.Until(deadline) < x.wait {
-		e.Err = joinCause(e.Err, fmt.Errorf("the next attempt, in %v, would be past the deadline: %w", x.wait.Round(time.Millisecond), context.DeadlineExceeded))
-		return false
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
+		e.Err = joinCause(e.Err, fmt.Errorf("the next attempt, in %v, would be past the deadline: %w", wait.Round(time.Millisecond), context.DeadlineExceeded))
+		return 0, false
 	}
-	return true
+	return wait, true
 }
 
 func (x *exchange) fail(cause error) *Error {

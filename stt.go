@@ -97,7 +97,11 @@ const (
 type SubmitOption func(*submission) error
 
 type submission struct {
-	progress func(sent, total int64)
+	progress  func(sent, total int64)
+	resumable bool
+	created   func(ctx context.Context, token string) error
+	resume    *uploadToken
+	sha256    bool
 }
 
 // OnProgress has fn told how many bytes of the audio were handed to the
@@ -121,21 +125,34 @@ func OnProgress(fn func(sent, total int64)) SubmitOption {
 // the service refuses, and a local failure ([ErrAudio]), is an [*Error]. Each
 // attempt costs one request of the key's budget.
 //
-// API: POST /api/v3/stt
+// More than 500,000,000 bytes ([WithResumableAbove]) go as a resumable upload,
+// as all with [Resumable] do: in chunks, from which on it continues after a
+// cut. What interrupts it for good is an [*UploadInterruptedError], and
+// [ResumeUpload] goes on from there; its outcome is never unknown. It costs one
+// request per chunk of 50 MiB, and two or three more.
+//
+// API: POST /api/v3/stt, POST /api/v3/files/
 func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts ...SubmitOption) (*Job, error) {
 	const op = "stt.submit"
 	sub, err := newSubmission(op, opts)
 	if err != nil {
 		return nil, err
 	}
+	x, err := a.measure()
+	if err != nil {
+		return nil, &Error{Op: op, Err: err}
+	}
+	if sub.resume != nil {
+		return s.resumeUpload(ctx, a, x, sub)
+	}
 	fields, err := s.fields(op, p)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.check(); err != nil {
-		return nil, &Error{Op: op, Err: err}
+	if sub.resumable || x.size > s.core.cfg.resumableAbove {
+		return s.startUpload(ctx, a, x, fields, sub)
 	}
-	meter := newMeter(sub.progress, a.size)
+	meter := newMeter(sub.progress, x.size)
 	defer meter.finish()
 	body := form{audio: a, fields: fields, progress: meter.report()}
 	k := call{op: op, method: http.MethodPost, path: pathSubmit, class: ClassSubmit, body: body.open, billed: true}

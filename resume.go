@@ -1,0 +1,248 @@
+package scriptix
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Resumable sends the recording as a resumable upload, whatever its size. A
+// [Reader], whose length is unknown, cannot be sent so.
+func Resumable() SubmitOption {
+	return func(s *submission) error {
+		s.resumable = true
+		return nil
+	}
+}
+
+// OnUploadCreated has fn called once a resumable upload exists at the service
+// and before its first byte goes out, so that token can be stored: with
+// [ResumeUpload] another process goes on after a crash. An error of fn ends
+// the submission; nothing was sent then. fn is not called for a standard
+// upload, nor for one that is resumed.
+func OnUploadCreated(fn func(ctx context.Context, token string) error) SubmitOption {
+	return func(s *submission) error {
+		s.created = fn
+		return nil
+	}
+}
+
+// ResumeUpload goes on with an upload that was interrupted, in this process or
+// another: token is that of [OnUploadCreated] or of an
+// [*UploadInterruptedError]. Both stay valid until the upload is complete, and
+// after that they find its job.
+//
+// The recording must be the one the upload began with. Its size is compared,
+// its modification time where both are known ([File] and [FileFS]), and its
+// SHA-256 if [VerifySHA256] was given then; a difference is [ErrAudio]. The
+// parameters were fixed when the upload was created: those given to Submit now
+// are not looked at. A token of another service than the client's is
+// [ErrInvalid]. Two processes must not resume one upload at the same time.
+func ResumeUpload(token string) SubmitOption {
+	return func(s *submission) error {
+		t, err := parseUploadToken(token)
+		if err != nil {
+			return err
+		}
+		s.resume = t
+		return nil
+	}
+}
+
+// VerifySHA256 makes a resumable upload's token hold the recording's SHA-256,
+// which ResumeUpload compares: for files whose size and modification time do
+// not tell. The recording is read once more beforehand, and once for each
+// resumption. Given with [ResumeUpload], it refuses a token that holds none.
+func VerifySHA256() SubmitOption {
+	return func(s *submission) error {
+		s.sha256 = true
+		return nil
+	}
+}
+
+// UploadInterruptedError says that a resumable upload was given up and can be
+// taken up again: pass Token to [ResumeUpload]. When Offset equals Size the
+// service has all of it and only the job's id is missing; resuming then asks
+// for it, and sends nothing.
+type UploadInterruptedError struct {
+	UploadURL string // where the upload lives
+	Offset    int64  // bytes that the service is known to hold
+	Size      int64  // bytes of the audio
+	Token     string // for ResumeUpload; holds no key
+	Err       error  // what ended it: an *Error, as a rule
+}
+
+func (e *UploadInterruptedError) Error() string {
+	if e.Offset == e.Size {
+		return fmt.Sprintf("upload interrupted: all %d bytes are at the service, and the job's id is missing; resume it to find the job: %v", e.Size, e.Err)
+	}
+	return fmt.Sprintf("upload interrupted: %d of %d bytes are at the service; resume it to go on from there: %v", e.Offset, e.Size, e.Err)
+}
+
+// Unwrap returns what ended the upload.
+func (e *UploadInterruptedError) Unwrap() error { return e.Err }
+
+// GoString keeps %#v from printing the URL, which may have a query.
+func (e *UploadInterruptedError) GoString() string {
+	return "&scriptix.UploadInterruptedError{" + strconv.Quote(e.Error()) + "}"
+}
+
+// MarshalJSON encodes the error for a log, without its URL and token.
+func (e *UploadInterruptedError) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Error  string `json:"error"`
+		Offset int64  `json:"offset"`
+		Size   int64  `json:"size"`
+	}{e.Error(), e.Offset, e.Size})
+}
+
+// startUpload submits a recording as a new resumable upload.
+func (s *STTService) startUpload(ctx context.Context, a Audio, x extent, fields url.Values, sub *submission) (*Job, error) {
+	const op = "stt.submit"
+	if x.size < 0 {
+		return nil, invalid(op, "audio", "has no known length, which a resumable upload needs; use File, ReaderAt or Opener instead of Reader")
+	}
+	meter := newMeter(sub.progress, x.size)
+	defer meter.finish()
+	u := &upload{core: s.core, audio: a, size: x.size, modTime: x.modTime, report: meter.report()}
+	metadata, err := u.metadata(ctx, fields)
+	if err != nil {
+		return nil, localFailure(op, err)
+	}
+	u.token.Size = x.size
+	if !x.modTime.IsZero() {
+		u.token.ModTime = x.modTime.UnixNano()
+	}
+	if sub.sha256 {
+		if u.token.SHA256, err = a.sha256(ctx); err != nil {
+			return nil, localFailure(op, err)
+		}
+	}
+	if err := u.create(ctx, metadata); err != nil {
+		return nil, err
+	}
+	u.token.URL = u.url.String()
+	if sub.created != nil {
+		if err := sub.created(ctx, u.token.String()); err != nil {
+			return nil, &Error{Op: op, Err: fmt.Errorf("the function of OnUploadCreated failed, and nothing was sent: %w", err)}
+		}
+	}
+	return u.run(ctx)
+}
+
+// resumeUpload goes on with an upload.
+func (s *STTService) resumeUpload(ctx context.Context, a Audio, x extent, sub *submission) (*Job, error) {
+	const op = "stt.submit"
+	token := sub.resume
+	target, err := url.Parse(token.URL)
+	switch {
+	case err != nil || !sameOrigin(s.core.base, target) || target.User != nil || fileID(target) == "":
+		return nil, invalid(op, "token", "belongs to an upload elsewhere; use a client with the base URL it began with")
+	case sub.sha256 && token.SHA256 == "":
+		return nil, invalid(op, "token", "holds no SHA-256 to verify; give VerifySHA256 when the upload begins")
+	}
+	meter := newMeter(sub.progress, token.Size)
+	defer meter.finish()
+	u := &upload{core: s.core, audio: a, size: token.Size, url: target, token: *token, report: meter.report(), resumed: true}
+	if token.Whole {
+		u.handed.Store(u.size)
+	}
+	if token.ModTime != 0 {
+		u.modTime = time.Unix(0, token.ModTime)
+	}
+	if err := u.same(x); err != nil {
+		return nil, &Error{Op: op, Err: a.fault(err)}
+	}
+	if token.SHA256 != "" {
+		sum, err := a.sha256(ctx)
+		if err == nil && sum != token.SHA256 {
+			err = a.fault(errors.New("is not what the upload began with: its SHA-256 differs"))
+		}
+		if err != nil {
+			return nil, localFailure(op, err)
+		}
+	}
+	return u.run(ctx)
+}
+
+// localFailure is the error of a call that failed before anything was sent.
+func localFailure(op string, err error) error {
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	return &Error{Op: op, Err: err}
+}
+
+// metadata is what Upload-Metadata tells the service of the recording.
+func (u *upload) metadata(ctx context.Context, fields url.Values) (string, error) {
+	kind, err := u.audio.mediaType(ctx)
+	if err != nil {
+		return "", err
+	}
+	return uploadMetadata(fields, u.audio.name, kind)
+}
+
+// uploadToken is what has to be remembered of an upload to go on with it.
+type uploadToken struct {
+	URL     string `json:"u"`
+	Size    int64  `json:"s"`
+	ModTime int64  `json:"m,omitempty"` // Unix nanoseconds; 0 when unknown
+	SHA256  string `json:"h,omitempty"`
+	Whole   bool   `json:"w,omitempty"` // all of it went out, so a job may exist
+}
+
+const tokenPrefix = "tus1."
+
+func (t *uploadToken) String() string {
+	data, _ := json.Marshal(t) // strings and numbers cannot fail
+	return tokenPrefix + base64.RawURLEncoding.EncodeToString(data)
+}
+
+func parseUploadToken(token string) (*uploadToken, error) {
+	wrong := fmt.Errorf("%w: the upload token is none of OnUploadCreated or UploadInterruptedError, or was cut", ErrInvalid)
+	if len(token) <= len(tokenPrefix) || token[:len(tokenPrefix)] != tokenPrefix {
+		return nil, wrong
+	}
+	data, err := base64.RawURLEncoding.DecodeString(token[len(tokenPrefix):])
+	if err != nil {
+		return nil, wrong
+	}
+	t := new(uploadToken)
+	if json.Unmarshal(data, t) != nil || t.Size <= 0 || t.URL == "" {
+		return nil, wrong
+	}
+	return t, nil
+}
+
+// sha256 reads all of the recording and returns its SHA-256 in hexadecimal.
+func (a Audio) sha256(ctx context.Context) (string, error) {
+	src, err := a.openAt(ctx, 0)
+	if err != nil {
+		return "", err
+	}
+	if src.foreign {
+		src = detach(ctx, src)
+	}
+	defer src.Close()
+	sum, buf := sha256.New(), make([]byte, detachedBuffer)
+	for {
+		n, err := src.Read(buf)
+		sum.Write(buf[:n])
+		switch {
+		case ctx.Err() != nil:
+			return "", ctxError(ctx)
+		case errors.Is(err, io.EOF):
+			return hex.EncodeToString(sum.Sum(nil)), nil
+		case err != nil:
+			return "", a.fault(err)
+		}
+	}
+}

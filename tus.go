@@ -1,0 +1,385 @@
+package scriptix
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Resumable uploads speak TUS 1.0.0, its core and the creation extension: POST
+// creates the upload, each PATCH appends a chunk, HEAD tells after a cut how
+// much arrived. The job exists once the last byte does, and GET names it; so
+// nothing here is ever sent to no avail or billed twice.
+// See https://tus.io/protocols/resumable-upload.
+
+const tusVersion = "1.0.0"
+
+// upload is one resumable upload on its way.
+type upload struct {
+	core    *core
+	audio   Audio
+	size    int64
+	modTime time.Time
+	url     *url.URL
+	token   uploadToken
+	report  func(sent, total int64) // nil: nobody asks
+	header  http.Header             // of each chunk
+
+	offset  int64        // the service said that it holds so much, and holds it to that
+	handed  atomic.Int64 // no byte from here on was ever given to the network
+	known   bool         // offset is where the service stands now
+	resumed bool         // an earlier process sent, nobody knows how much
+}
+
+// errProtocol marks an answer that contradicts what was sent or said before.
+var errProtocol = errors.New("the upload protocol is broken")
+
+// run sends what is missing and returns the job. Each failure is waited out
+// and followed by the question how much arrived; MaxAttempts failures without
+// a byte of progress between them end it.
+func (u *upload) run(ctx context.Context) (*Job, error) {
+	policy := u.core.cfg.retry
+	for stuck := 0; !u.known || u.offset < u.size; {
+		before, step := u.offset, u.send
+		if !u.known {
+			step = u.ask
+		}
+		err := step(ctx)
+		if u.offset > before {
+			stuck = 0
+		}
+		if err == nil {
+			continue
+		}
+		e, ok := errors.AsType[*Error](err)
+		switch {
+		case !ok:
+			return nil, u.interrupted(err)
+		case !u.known && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone):
+			return u.gone(ctx, e)
+		}
+		u.known = false
+		stuck++
+		if stuck >= policy.MaxAttempts || !goesOn(ctx, e) {
+			return nil, u.interrupted(err)
+		}
+		wait, ok := policy.next(ctx, stuck, e)
+		if !ok {
+			return nil, u.interrupted(err)
+		}
+		u.core.cfg.logger.LogAttrs(ctx, slog.LevelInfo, "scriptix: upload interrupted, going on", slog.String("op", e.Op), slog.Int64("offset", u.offset), slog.Int64("size", u.size), slog.Duration("wait", wait))
+		if err := pause(ctx, wait, e); err != nil {
+			return nil, u.interrupted(err)
+		}
+	}
+	return u.job(ctx)
+}
+
+// create announces the upload and learns its URL.
+func (u *upload) create(ctx context.Context, metadata string) error {
+	k := call{op: "files.create", method: http.MethodPost, path: pathFiles, class: ClassSubmit, header: http.Header{
+		"Tus-Resumable":   {tusVersion},
+		"Upload-Length":   {strconv.FormatInt(u.size, 10)},
+		"Upload-Metadata": {metadata},
+	}}
+	ans, err := u.core.send(ctx, k)
+	if err != nil {
+		return err
+	}
+	base, err := u.core.target(k)
+	if err != nil {
+		return err
+	}
+	if u.url, err = location(base, ans.header.Get("Location")); err != nil {
+		return badAnswer(k, ans, err)
+	}
+	u.known = true
+	return nil
+}
+
+// location resolves the URL of a new upload. The key and the audio go there,
+// so it must be on the service's own origin.
+func location(base *url.URL, header string) (*url.URL, error) {
+	ref, err := url.Parse(header)
+	if err != nil || header == "" {
+		return nil, errors.New("it has no Location, or one that cannot be parsed")
+	}
+	u := base.ResolveReference(ref)
+	u.Fragment = ""
+	switch {
+	case !sameOrigin(base, u) || u.User != nil:
+		return nil, errors.New("its Location is on another scheme, host or port")
+	case u.EscapedPath() == base.EscapedPath() || fileID(u) == "":
+		return nil, errors.New("its Location names no upload")
+	}
+	return u, nil
+}
+
+func sameOrigin(a, b *url.URL) bool {
+	port := func(u *url.URL) string {
+		if p := u.Port(); p != "" {
+			return p
+		}
+		return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+// fileID is the last element of an upload's URL.
+func fileID(u *url.URL) string {
+	id, err := url.PathUnescape(path.Base(u.EscapedPath()))
+	if err != nil || id == "/" || id == "." || id == ".." {
+		return ""
+	}
+	return id
+}
+
+// send sends the next chunk.
+func (u *upload) send(ctx context.Context) error {
+	if u.header == nil {
+		u.header = http.Header{"Tus-Resumable": {tusVersion}, "Content-Type": {"application/offset+octet-stream"}}
+	}
+	before := u.offset
+	u.header.Set("Upload-Offset", strconv.FormatInt(before, 10))
+	k := call{op: "files.patch", method: http.MethodPatch, url: u.url, header: u.header, class: ClassSubmit, body: u.open, single: true, chunk: true}
+	k.prompt = u.size-before > u.core.cfg.chunkSize // after the last one the service may digest the whole
+	ans, err := u.core.send(ctx, k)
+	if err != nil {
+		return err
+	}
+	if err := u.confirm(k, ans, u.handed.Load()); err != nil {
+		return err
+	}
+	if u.offset == before {
+		return badAnswer(k, ans, errors.New("nothing of the chunk was stored"))
+	}
+	return nil
+}
+
+// ask asks how much the service holds.
+func (u *upload) ask(ctx context.Context) error {
+	k := call{op: "files.head", method: http.MethodHead, url: u.url, header: http.Header{"Tus-Resumable": {tusVersion}}, class: ClassSubmit, single: true}
+	ans, err := u.core.send(ctx, k)
+	if err != nil {
+		return err
+	}
+	if length := ans.header.Get("Upload-Length"); length != "" && length != strconv.FormatInt(u.size, 10) {
+		return badAnswer(k, ans, fmt.Errorf("%w: the upload is %q bytes long, not %d", errProtocol, clean(length, 32), u.size))
+	}
+	most := u.handed.Load()
+	if u.resumed {
+		most = u.size
+	}
+	if err := u.confirm(k, ans, most); err != nil {
+		return err
+	}
+	if u.resumed {
+		u.handed.Store(u.offset)
+		if u.report != nil {
+			u.report(u.offset, u.size)
+		}
+	}
+	u.known, u.resumed = true, false
+	return nil
+}
+
+// confirm takes over the offset that an answer states. One that cannot be true
+// ends the upload: going on from there would leave a hole or a repetition.
+func (u *upload) confirm(k call, ans *answer, most int64) error {
+	raw := ans.header.Get("Upload-Offset")
+	offset, err := strconv.ParseInt(raw, 10, 64)
+	switch {
+	case raw == "":
+		err = errors.New("it has no Upload-Offset")
+	case err != nil || offset < 0:
+		err = fmt.Errorf("its Upload-Offset %q is no offset", clean(raw, 32))
+	case offset < u.offset:
+		err = fmt.Errorf("its Upload-Offset %d is behind %d, which was confirmed before", offset, u.offset)
+	case offset > most:
+		err = fmt.Errorf("its Upload-Offset %d is beyond %d, the end of what was sent", offset, most)
+	default:
+		u.offset = offset
+		return nil
+	}
+	return badAnswer(k, ans, fmt.Errorf("%w: %w", errProtocol, err))
+}
+
+// goesOn reports whether what failed may go well from the service's offset on.
+func goesOn(ctx context.Context, e *Error) bool {
+	switch s := e.StatusCode; {
+	case ctx.Err() != nil || errors.Is(e, errProtocol):
+		return false
+	case s == 0:
+		return !permanent(e)
+	case s < 300, s >= 500:
+		return true
+	default:
+		switch s {
+		case http.StatusNotFound, http.StatusGone, // asking again says for certain
+			http.StatusConflict,                                                        // another offset than ours
+			http.StatusLocked,                                                          // by the connection that was cut
+			http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests: // as for any call
+			return true
+		}
+		return false
+	}
+}
+
+// job finds the job of an upload that is whole. The service may take a while
+// to make one.
+func (u *upload) job(ctx context.Context) (*Job, error) {
+	patience := time.Now().Add(u.core.cfg.answerTimeout)
+	for n := 1; ; n++ {
+		job, err := u.lookUp(ctx)
+		if err == nil {
+			return job, nil
+		}
+		e, ok := errors.AsType[*Error](err)
+		notYet := ok && (e.StatusCode/100 == 2 || e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusConflict)
+		if !notYet || time.Now().After(patience) {
+			return nil, u.interrupted(err)
+		}
+		wait, ok := u.core.cfg.retry.next(ctx, n, e)
+		if !ok {
+			return nil, u.interrupted(err)
+		}
+		if err := pause(ctx, wait, e); err != nil {
+			return nil, u.interrupted(err)
+		}
+	}
+}
+
+// lookUp asks which job the upload became. Its class is that of results: the
+// job is there and its id is all that is missing.
+func (u *upload) lookUp(ctx context.Context) (*Job, error) {
+	id := fileID(u.url)
+	k := call{op: "files.info", method: http.MethodGet, path: pathFile(id), class: ClassResult}
+	ans, err := u.core.send(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	jobID, err := fileJobID(ans.body, id)
+	if err != nil {
+		return nil, badAnswer(k, ans, err)
+	}
+	job := new(Job)
+	if err := json.Unmarshal(ans.body, job); err != nil {
+		return nil, badAnswer(k, ans, err)
+	}
+	job.ID, job.Source = jobID, SourceSubmit
+	if job.Status == "" {
+		job.Status = StatusUploaded
+	}
+	u.core.waits.submitted(*job)
+	return job, nil
+}
+
+// gone deals with an upload that the service does not know any more. It may
+// have been completed before that.
+func (u *upload) gone(ctx context.Context, e *Error) (*Job, error) {
+	if job, err := u.lookUp(ctx); err == nil {
+		return job, nil
+	}
+	e.Err = ErrNotFound
+	if u.handed.Load() == u.size {
+		e.Message = "the service knows neither the upload nor its job, though all of it went out"
+		return nil, u.interrupted(e)
+	}
+	e.Message = "the upload is gone at the service and has to be started again; no job exists unless it was complete before"
+	return nil, e
+}
+
+func (u *upload) interrupted(err error) error {
+	token := u.token
+	token.Whole = u.handed.Load() == u.size
+	return &UploadInterruptedError{UploadURL: token.URL, Offset: u.offset, Size: u.size, Token: token.String(), Err: err}
+}
+
+// pause waits, but not longer than ctx lasts; then the error says for what it
+// waited.
+func pause(ctx context.Context, d time.Duration, e *Error) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		kept := *e
+		kept.Err = ctxError(ctx)
+		if e.Err != nil {
+			kept.Err = fmt.Errorf("%w (before that: %w)", kept.Err, e.Err)
+		}
+		return &kept
+	}
+}
+
+// open is the body of the next chunk.
+func (u *upload) open(ctx context.Context) (*opened, error) {
+	src, err := u.audio.openAt(ctx, u.offset)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.same(extent{src.size, src.modTime}); err != nil {
+		return nil, errors.Join(u.audio.fault(err), src.Close())
+	}
+	if src.foreign {
+		src = detach(ctx, src)
+	}
+	from, length := u.offset, min(u.core.cfg.chunkSize, u.size-u.offset)
+	o := &opened{Reader: &chunk{upload: u, src: src, at: from, end: from + length}, close: src.Close, length: length, audioSize: length}
+	if u.report != nil {
+		o.progress = func(sent, _ int64) { u.report(from+sent, u.size) }
+	}
+	return o, nil
+}
+
+// same reports how a recording differs from the one the upload began with.
+func (u *upload) same(x extent) error {
+	switch {
+	case x.size != u.size:
+		return fmt.Errorf("is not what the upload began with: it holds %d bytes instead of %d", x.size, u.size)
+	case !x.modTime.IsZero() && !u.modTime.IsZero() && !x.modTime.Equal(u.modTime):
+		return fmt.Errorf("is not what the upload began with: it was modified at %s", x.modTime.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// chunk passes on the bytes of one chunk. It keeps the last byte of a
+// recording that turns out shorter or longer than announced.
+type chunk struct {
+	upload  *upload
+	src     *source
+	at, end int64
+}
+
+func (c *chunk) Read(p []byte) (int, error) {
+	if c.at == c.end {
+		return 0, io.EOF
+	}
+	n, err := c.src.Read(p[:min(int64(len(p)), c.end-c.at)])
+	at := c.at + int64(n)
+	if at < c.end && err != nil {
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("changed while it was sent: %d bytes were announced and it ended after %d", c.upload.size, at)
+		}
+		return 0, c.upload.audio.fault(err)
+	}
+	if at == c.upload.size && c.src.more() {
+		return 0, c.upload.audio.fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", at))
+	}
+	c.at = at
+	if at > c.upload.handed.Load() {
+		c.upload.handed.Store(at)
+	}
+	return n, nil
+}
