@@ -1,6 +1,7 @@
 package scriptixtest_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,7 +20,12 @@ func ExampleStart() {
 		return
 	}
 	defer fake.Close()
-	res, err := fake.HTTPClient().Get(fake.URL() + "/api/v3/stt/stt_1/status")
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, fake.URL()+"/api/v3/stt/stt_1/status", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	res, err := fake.HTTPClient().Do(r)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -62,7 +68,7 @@ func ExampleServer_Script() {
 	form := "--b\r\nContent-Disposition: form-data; name=\"language\"\r\n\r\nen\r\n" +
 		"--b\r\nContent-Disposition: form-data; name=\"audio_file\"; filename=\"a.mp3\"\r\n\r\nID3\r\n--b--\r\n"
 	call := func(method, path, body string, answer any) {
-		r, _ := http.NewRequest(method, fake.URL()+path, strings.NewReader(body))
+		r, _ := http.NewRequestWithContext(context.Background(), method, fake.URL()+path, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+fake.APIKey())
 		r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 		res, err := fake.HTTPClient().Do(r)

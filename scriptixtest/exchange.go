@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -183,9 +184,7 @@ func (x *exchange) send(w http.ResponseWriter, a answer) {
 func (x *exchange) writeHeader(w http.ResponseWriter, a answer) {
 	h := w.Header()
 	h.Set("X-Request-Id", x.seen.ID)
-	for k, v := range x.limits {
-		h[k] = v
-	}
+	maps.Copy(h, x.limits)
 	if t := contentType(a.body); t != "" {
 		h.Set("Content-Type", t)
 	} else {
@@ -194,9 +193,7 @@ func (x *exchange) writeHeader(w http.ResponseWriter, a answer) {
 	if a.status != http.StatusNoContent && x.seen.Method != http.MethodHead {
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
-	for k, v := range a.header {
-		h[k] = v
-	}
+	maps.Copy(h, a.header)
 	w.WriteHeader(a.status)
 }
 

@@ -208,7 +208,7 @@ func (b *haltingBody) Read(p []byte) (int, error) {
 	if b.left > 0 {
 		n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 		b.left -= int64(n)
-		if err != io.EOF { //nolint:errorlint // a Reader returns io.EOF itself
+		if err != io.EOF {
 			return n, err
 		}
 		b.left = 0

@@ -151,7 +151,7 @@ func (j *record) resultBody() resultBody {
 	if diarization && j.outcome.Speakers != nil {
 		v.Speakers = v.Speakers[:0]
 		for _, s := range j.outcome.Speakers {
-			v.Speakers = append(v.Speakers, speakerBody{ID: s.ID, Segments: s.Segments})
+			v.Speakers = append(v.Speakers, speakerBody(s))
 		}
 	}
 	return v

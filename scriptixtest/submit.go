@@ -33,7 +33,7 @@ func (s *Server) submit(r *http.Request) answer {
 	var audio *intake
 	for n := 0; ; n++ {
 		part, err := form.NextPart()
-		if err == io.EOF { //nolint:errorlint // documented to be io.EOF itself
+		if err == io.EOF {
 			break
 		}
 		if err != nil {
