@@ -192,6 +192,7 @@ func TestTheSenderTriesAgainUntilTheEventIsStored(t *testing.T) {
 		job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
 		require.NoError(t, err)
 		time.Sleep(22 * time.Minute)
+		synctest.Wait()
 
 		assert.Equal(t, []string{job.ID, job.ID, job.ID, job.ID}, seen, "at once and after 1, 6 and 21 minutes")
 		var statuses []int
@@ -201,6 +202,7 @@ func TestTheSenderTriesAgainUntilTheEventIsStored(t *testing.T) {
 		assert.Equal(t, []int{503, 503, 503, 200}, statuses)
 		stop()
 		require.NoError(t, fake.Redeliver(job.ID))
+		synctest.Wait()
 		assert.Len(t, seen, 4, "stop removes the function")
 		c.OnEvent(nil)()
 	})
