@@ -163,6 +163,7 @@ type outgoing struct {
 
 	mu       sync.Mutex
 	n        int64
+	audioN   int64 // of these, of the audio
 	complete bool
 	sealed   bool
 	err      error // a local read's failure
@@ -197,6 +198,10 @@ func (o *outgoing) handOver(n int, err error) (sent int64, _ error) {
 		return -1, errSealed
 	}
 	o.n += int64(n)
+	o.audioN = o.n
+	if o.audioRead != nil {
+		o.audioN = o.audioRead()
+	}
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 		if cause := context.Cause(o.guard.ctx); cause != nil {
@@ -211,7 +216,7 @@ func (o *outgoing) handOver(n int, err error) (sent int64, _ error) {
 	default:
 		o.guard.moved()
 	}
-	return o.audioSent(), err
+	return o.audioN, err
 }
 
 func (o *outgoing) Close() error {
@@ -249,7 +254,7 @@ func (o *outgoing) localError() error {
 func (o *outgoing) touched() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.n > o.headSize
+	return o.audioN > 0
 }
 
 // audio returns how much of the audio was handed over.
@@ -259,16 +264,5 @@ func (o *outgoing) audio() (sent, size int64) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.audioSent(), o.audioSize
-}
-
-func (o *outgoing) audioSent() int64 {
-	sent := max(o.n-o.headSize, 0)
-	if o.audioSize >= 0 {
-		return min(sent, o.audioSize)
-	}
-	if o.complete {
-		sent -= o.tailSize
-	}
-	return sent
+	return o.audioN, o.audioSize
 }

@@ -37,11 +37,12 @@ func (f form) open(ctx context.Context) (*opened, error) {
 	}
 	boundary := rand.Text() + rand.Text()
 	head, tail := f.head(boundary, kind), []byte("\r\n--"+boundary+"--\r\n")
+	audio := &exact{src: src, audio: f.audio, left: src.size}
 	o := &opened{
 		contentType: "multipart/form-data; boundary=" + boundary,
-		length:      -1, audioSize: src.size, headSize: int64(len(head)), tailSize: int64(len(tail)),
+		length:      -1, audioSize: src.size, audioRead: func() int64 { return audio.read },
 		oneShot: f.audio.oneShot, progress: f.progress,
-		Reader: io.MultiReader(bytes.NewReader(head), &exact{src: src, audio: f.audio, left: src.size}, bytes.NewReader(tail)),
+		Reader: io.MultiReader(bytes.NewReader(head), audio, bytes.NewReader(tail)),
 		close:  src.Close,
 	}
 	if src.size >= 0 {
@@ -78,9 +79,8 @@ type opened struct {
 	close       func() error
 	contentType string
 	length      int64                   // of the body; -1 when unknown
-	headSize    int64                   // bytes of the body before the audio
 	audioSize   int64                   // -1 when unknown
-	tailSize    int64                   // bytes of the body after the audio
+	audioRead   func() int64            // how much of the audio was read, between two Reads; nil: the body is all audio
 	oneShot     bool                    // cannot be opened again once a byte of the audio left
 	progress    func(sent, total int64) // told how much of the audio left; nil: nobody asks
 }
