@@ -1,0 +1,103 @@
+package subtitle
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/scriptix-io/scriptix-go"
+)
+
+// WriteSRT writes cues as SubRip: UTF-8 without a byte order mark, lines ending in LF, cues numbered from 1.
+//
+// SRT has no escapes, and players take what looks like markup for markup: tags (<b>, </i>), ASS overrides ({\an8},
+// {y:i}), line breaks (\N), character references (&lt;) and the arrow of the times. Such text gets a word joiner
+// (U+2060), which shows nothing, behind its "<", "{", "\" or "&" and within its "-->", so that it is shown as it was
+// said; other text stays as it is. White space is folded and lines without visible text are left out, for an empty line
+// ends a cue; so is a cue without any.
+//
+// Times are rounded to the millisecond, a negative one is 0, and a cue lasts a millisecond at least. The error is w's.
+func WriteSRT(w io.Writer, cues []Cue) error {
+	out := bufio.NewWriter(w)
+	n := 0
+	for _, c := range cues {
+		lines := clean(c.Lines)
+		if len(lines) == 0 {
+			continue
+		}
+		separator := ""
+		if n > 0 {
+			separator = "\n"
+		}
+		n++
+		start, end := bounds(c)
+		if _, err := fmt.Fprintf(out, "%s%d\n%s --> %s\n%s\n", separator, n, stamp(start, ","), stamp(end, ","), literal(strings.Join(lines, "\n"))); err != nil {
+			return fmt.Errorf("subtitle: write SRT: %w", err)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("subtitle: write SRT: %w", err)
+	}
+	return nil
+}
+
+// WriteVTT writes cues as WebVTT: UTF-8, lines ending in LF.
+//
+// A cue whose speaker is known is in a voice tag, <v Speaker 1>, whatever [Options].Speakers was; what that put in
+// front of the text is left out. Browsers style voices but do not show their names. The characters &, < and > are
+// written as references, so that nothing is a tag or an arrow. White space, empty cues and times are handled as by
+// [WriteSRT]. The error is w's.
+func WriteVTT(w io.Writer, cues []Cue) error {
+	out := bufio.NewWriter(w)
+	_, err := out.WriteString("WEBVTT\n")
+	for _, c := range cues {
+		if err != nil {
+			break
+		}
+		lines := clean(unnamed(c))
+		if len(lines) == 0 {
+			continue
+		}
+		voice := ""
+		if s := fold(c.Speaker); s != "" {
+			voice = "<v " + references.Replace(s) + ">"
+		}
+		start, end := bounds(c)
+		_, err = fmt.Fprintf(out, "\n%s --> %s\n%s%s\n", stamp(start, "."), stamp(end, "."), voice, references.Replace(strings.Join(lines, "\n")))
+	}
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		return fmt.Errorf("subtitle: write WebVTT: %w", err)
+	}
+	return nil
+}
+
+// WriteText writes a transcript as text for people to read: a paragraph each time the speaker changes, "Speaker 1: " in
+// front where the speaker is known, an empty line between two. A paragraph is one line, however long. Nothing is
+// escaped, so a transcript of HTML is HTML. A transcript without visible text writes nothing. The error is w's.
+func WriteText(w io.Writer, t *scriptix.Transcript) error {
+	out := bufio.NewWriter(w)
+	separator := ""
+	for toks := tokens(t); len(toks) > 0; separator = "\n" {
+		n := slices.IndexFunc(toks, func(k token) bool { return k.speaker != toks[0].speaker })
+		if n < 0 {
+			n = len(toks)
+		}
+		name := ""
+		if toks[0].speaker != "" {
+			name = toks[0].speaker + ": "
+		}
+		if _, err := out.WriteString(separator + name + text(toks[:n]) + "\n"); err != nil {
+			return fmt.Errorf("subtitle: write text: %w", err)
+		}
+		toks = toks[n:]
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("subtitle: write text: %w", err)
+	}
+	return nil
+}
