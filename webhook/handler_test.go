@@ -1,7 +1,6 @@
 package webhook_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +13,6 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
-	"testing/synctest"
-	"time"
 
 	"github.com/scriptix-io/scriptix-go/webhook"
 	"github.com/stretchr/testify/assert"
@@ -25,9 +22,6 @@ import (
 const completed = `{"event": "transcription.completed", "timestamp": "2025-01-17T10:30:00Z", "data": {"id": "stt_abc123", "status": "completed"}}`
 
 func accept(context.Context, webhook.Event) error { return nil }
-
-// mute says nothing about whether it can do deadlines, like the recorder, and passes nothing through.
-type mute struct{ http.ResponseWriter }
 
 type rejections struct {
 	mu   sync.Mutex
@@ -328,140 +322,6 @@ func TestAPanicOfOnRejectCostsNobodyAnAnswer(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, w.Code)
 }
 
-func TestDeliverHasTenSecondsWhetherTheSenderStaysOrNot(t *testing.T) {
-	t.Parallel()
-	type valueKey struct{}
-	synctest.Test(t, func(t *testing.T) {
-		ctx, hangUp := context.WithCancel(context.WithValue(t.Context(), valueKey{}, "trace"))
-		stored := false
-		resp, _ := post(t, func(ctx context.Context, _ webhook.Event) error {
-			deadline, ok := ctx.Deadline()
-			assert.True(t, ok)
-			assert.Equal(t, 10*time.Second, time.Until(deadline))
-			assert.Equal(t, "trace", ctx.Value(valueKey{}))
-			hangUp()
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(9 * time.Second):
-				stored = true
-				return nil
-			}
-		}, callback(t, completed).WithContext(ctx))
-		require.Equal(t, http.StatusOK, resp.StatusCode)
-		require.True(t, stored)
-	})
-}
-
-func TestADeliverThatHeedsItsDeadlineIs503(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		resp, err := post(t, func(ctx context.Context, _ webhook.Event) error {
-			<-ctx.Done()
-			return ctx.Err()
-		}, callback(t, completed))
-		require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, 10*time.Second, time.Since(start))
-	})
-}
-
-func TestADeliverThatHangsKeepsItsPlaceButNotTheSender(t *testing.T) {
-	t.Parallel()
-	for name, end := range map[string]struct {
-		how      func()
-		reported int
-	}{
-		"and returns at last":    {func() {}, 0},
-		"and panics at last":     {func() { panic("late") }, 1},
-		"and ends its goroutine": {runtime.Goexit, 1},
-		"and fails by a slip":    {func() { _ = []int{}[len("late")] }, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var rejected rejections
-				h, err := webhook.NewHandler(func(_ context.Context, e webhook.Event) error {
-					if e.Type == "hang" {
-						time.Sleep(time.Minute)
-						end.how()
-					}
-					return nil
-				}, []string{secret}, webhook.MaxInFlight(1), webhook.OnReject(rejected.add))
-				require.NoError(t, err)
-				status := func(payload string) int {
-					w := httptest.NewRecorder()
-					h.ServeHTTP(w, callback(t, payload))
-					return w.Code
-				}
-
-				start := time.Now()
-				require.Equal(t, http.StatusServiceUnavailable, status(`{"event":"hang"}`))
-				require.Equal(t, 10*time.Second, time.Since(start))
-				require.ErrorIs(t, rejected.all()[0], context.DeadlineExceeded)
-
-				require.Equal(t, http.StatusServiceUnavailable, status(`{"event":"ping"}`))
-				require.ErrorIs(t, rejected.all()[1], webhook.ErrBusy)
-				require.Equal(t, 10*time.Second, time.Since(start), "answered at once")
-
-				time.Sleep(time.Minute)
-				synctest.Wait()
-				require.Equal(t, http.StatusOK, status(`{"event":"ping"}`))
-				late := rejected.all()[2:]
-				require.Len(t, late, end.reported)
-				for _, err := range late {
-					_, ok := errors.AsType[*webhook.PanicError](err)
-					require.True(t, ok)
-				}
-			})
-		})
-	}
-}
-
-func TestTooManyInFlightAre503(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		limit int
-		opts  []webhook.HandlerOption
-	}{
-		"unless told otherwise": {64, nil},
-		"as told":               {3, []webhook.HandlerOption{webhook.MaxInFlight(3)}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				release := make(chan struct{})
-				h, err := webhook.NewHandler(func(context.Context, webhook.Event) error { <-release; return nil }, []string{secret}, c.opts...)
-				require.NoError(t, err)
-				statuses := make(chan int, 100)
-				send := func(r *http.Request) {
-					w := httptest.NewRecorder()
-					h.ServeHTTP(w, r)
-					statuses <- w.Code
-				}
-				for range c.limit {
-					go send(callback(t, completed))
-				}
-				synctest.Wait()
-				send(callback(t, completed))
-				require.Equal(t, http.StatusServiceUnavailable, <-statuses)
-
-				// Nobody without the secret takes a place, nor is he told that there is none.
-				forged := callback(t, completed)
-				forged.Header.Set(webhook.SignatureHeader, webhook.Sign("another", []byte(completed)))
-				send(forged)
-				require.Equal(t, http.StatusUnauthorized, <-statuses)
-
-				close(release)
-				for range c.limit {
-					require.Equal(t, http.StatusOK, <-statuses)
-				}
-			})
-		})
-	}
-}
-
 func TestTheTargetIsWhatTheSenderAskedFor(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -526,145 +386,4 @@ func TestAHandlerWithoutOnRejectAnswersAllTheSame(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	require.Equal(t, http.StatusUnauthorized, w.Code)
-}
-
-func TestASlowBodyIs408WhereNoDeadlineIsSupported(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		body, sender := io.Pipe()
-		r := callback(t, completed)
-		r.Body, r.ContentLength = body, -1
-		go func() { _, _ = io.WriteString(sender, completed[:20]) }()
-
-		start := time.Now()
-		resp, err := post(t, never(t), r)
-		require.Equal(t, http.StatusRequestTimeout, resp.StatusCode)
-		require.Equal(t, 5*time.Second, time.Since(start))
-		require.ErrorContains(t, err, "not read within 5s")
-
-		// The body was closed, so that neither side is left behind; the bubble's end would tell.
-		synctest.Wait()
-		_, werr := sender.Write([]byte("x"))
-		require.ErrorIs(t, werr, io.ErrClosedPipe)
-	})
-}
-
-func TestTheReadDeadlineEndsWithTheBody(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		signature string
-		want      []time.Duration
-	}{
-		"read whole":                  {webhook.Sign(secret, []byte(completed)), []time.Duration{5 * time.Second, 0}},
-		"left for the server to read": {"", []time.Duration{5 * time.Second}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				h, err := webhook.NewHandler(accept, []string{secret})
-				require.NoError(t, err)
-				r := callback(t, completed)
-				r.Header.Set(webhook.SignatureHeader, c.signature)
-				w := &deadlines{ResponseWriter: httptest.NewRecorder()}
-				h.ServeHTTP(w, r)
-				require.Equal(t, c.want, w.set)
-			})
-		})
-	}
-}
-
-// deadlines notes the read deadlines it is given: how far off, or zero for none.
-type deadlines struct {
-	http.ResponseWriter
-	set []time.Duration
-}
-
-func (d *deadlines) SetReadDeadline(at time.Time) error {
-	if at.IsZero() {
-		d.set = append(d.set, 0)
-	} else {
-		d.set = append(d.set, time.Until(at))
-	}
-	return nil
-}
-
-// The rest is about the connection, so it goes through net/http's server, over a pipe.
-
-func TestOverAConnection(t *testing.T) {
-	t.Parallel()
-	head := func(signature string, length int) string {
-		return fmt.Sprintf("POST /hook HTTP/1.1\r\nHost: x\r\n%s: %s\r\nContent-Length: %d\r\n\r\n", webhook.SignatureHeader, signature, length)
-	}
-	signed := webhook.Sign(secret, []byte(completed))
-	whole := head(signed, len(completed)) + completed
-
-	for _, c := range []struct {
-		name  string
-		wrap  bool // the ResponseWriter hides that deadlines are supported
-		send  []string
-		waits time.Duration // before each further part
-		want  []int
-		after time.Duration // from the first part to the last answer
-	}{
-		{"two callbacks on one connection, an hour apart", false, []string{whole, whole}, time.Hour, []int{200, 200}, time.Hour},
-		{"a body in two parts, in time", false, []string{head(signed, len(completed)) + completed[:9], completed[9:]}, 4 * time.Second, []int{200}, 4 * time.Second},
-		{"a body that stalls", false, []string{head(signed, len(completed)) + completed[:9]}, 0, []int{408}, 5 * time.Second},
-		{"a body that stalls, no deadline supported", true, []string{head(signed, len(completed)) + completed[:9]}, 0, []int{408}, 5 * time.Second},
-		{"a body that never begins, unsigned", false, []string{head("", 100)}, 0, []int{401}, 5 * time.Second},
-		{"a body that takes more than one read", true, []string{head(signed, len(completed)) + completed[:9], completed[9:]}, time.Second, []int{200}, time.Second},
-		{"refused, then right", false, []string{head("sha256=test123", 4) + "body", whole}, time.Minute, []int{401, 200}, time.Minute},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				h, err := webhook.NewHandler(accept, []string{secret})
-				require.NoError(t, err)
-				conn := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if c.wrap {
-						w = mute{w}
-					}
-					h.ServeHTTP(w, r)
-				}))
-				start := time.Now()
-				go func() {
-					for i, part := range c.send {
-						if i > 0 {
-							time.Sleep(c.waits)
-						}
-						_, _ = io.WriteString(conn, part)
-					}
-				}()
-				require.Equal(t, c.want, conn.statuses(t, len(c.want)))
-				require.Equal(t, c.after, time.Since(start))
-			})
-		})
-	}
-}
-
-// The read deadline must not outlive the body: net/http would take it for the sender's end.
-func TestADeliverMayTakeLongerThanTheReadDeadline(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		h, err := webhook.NewHandler(accept, []string{secret})
-		require.NoError(t, err)
-		slow, err := webhook.NewHandler(func(context.Context, webhook.Event) error {
-			time.Sleep(9 * time.Second)
-			return nil
-		}, []string{secret})
-		require.NoError(t, err)
-		requests := 0
-		conn := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if requests++; requests == 1 {
-				slow.ServeHTTP(w, r)
-				assert.NoError(t, r.Context().Err(), "the connection is whole")
-				return
-			}
-			h.ServeHTTP(w, r)
-		}))
-		var out bytes.Buffer
-		r := callback(t, completed)
-		require.NoError(t, r.Write(&out))
-		go func() { _, _ = conn.Write(bytes.Repeat(out.Bytes(), 2)) }()
-		require.Equal(t, []int{200, 200}, conn.statuses(t, 2))
-	})
 }
