@@ -1,0 +1,65 @@
+package batch_test
+
+import (
+	"context"
+	"encoding/binary"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/scriptix-io/scriptix-go/batch"
+)
+
+// openFile opens a ledger, and closes it with the test.
+func openFile(t *testing.T, path string) batch.Ledger {
+	t.Helper()
+	l, err := batch.Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	return l
+}
+
+func newPath(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "ledger")
+}
+
+func newRecord(key string) batch.Record {
+	return batch.Record{Key: key, Name: key + ".wav", Token: "token of " + key, Phase: batch.Claimed, ClaimedAt: time.Now().UTC().Truncate(time.Millisecond)}
+}
+
+func claim(ctx context.Context, t *testing.T, l batch.Ledger, key string) batch.Record {
+	t.Helper()
+	r, claimed, err := l.Claim(ctx, newRecord(key))
+	require.NoError(t, err)
+	require.True(t, claimed)
+	return r
+}
+
+// move changes a record.
+func move(ctx context.Context, t *testing.T, l batch.Ledger, key string, change func(*batch.Record)) batch.Record {
+	t.Helper()
+	r, err := l.Apply(ctx, key, func(r batch.Record) (batch.Record, error) {
+		change(&r)
+		return r, nil
+	})
+	require.NoError(t, err)
+	return r
+}
+
+// makeWAV is a recording whose samples depend on n.
+func makeWAV(n, samples int) []byte {
+	const rate = 8000
+	b := []byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00")
+	b = binary.LittleEndian.AppendUint32(b, rate)
+	b = binary.LittleEndian.AppendUint32(b, rate*2)
+	b = append(b, 2, 0, 16, 0, 'd', 'a', 't', 'a')
+	b = binary.LittleEndian.AppendUint32(b, uint32(samples*2))
+	for i := range samples {
+		b = binary.LittleEndian.AppendUint16(b, uint16(i*37+n*101+n>>8))
+	}
+	binary.LittleEndian.PutUint32(b[4:], uint32(len(b)-8))
+	return b
+}

@@ -1,0 +1,241 @@
+package batch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/record"
+)
+
+// Ledger is the memory of a batch: a record for each recording, authentic
+// callbacks that no record matches yet, and the windows of the key's request
+// budget. [Open] keeps it in one file and [Memory] in memory; a database shared
+// by many machines can implement it too. Package ledgertest checks an
+// implementation.
+//
+// All methods may be called concurrently. What one of them has stored when it
+// returns is durable: it outlives the process. A method that fails has stored
+// nothing, or its error says that this is not known. After Close they return
+// [ErrClosed]. Changes to one record are linearizable; that is all the order
+// there is.
+type Ledger interface {
+	// Claim stores r unless its key is taken, and returns what is stored under
+	// the key now. Of any number of calls for one key exactly one gets claimed.
+	// The new record has Revision 1. A token that another record has is an error.
+	Claim(ctx context.Context, r Record) (stored Record, claimed bool, err error)
+
+	// Get returns one record by its key, job id or token, or [ErrNoRecord].
+	Get(ctx context.Context, by Index, value string) (Record, error)
+
+	// Apply loads the record, has change make another of it, and stores that if
+	// the record is still the one that was loaded; else it starts again. So
+	// change is pure, quick, and may be called several times. It returns the
+	// record as it is then, with a Revision one higher; a change that changes
+	// nothing stores nothing. An error of change is returned as it is.
+	//
+	// What [CheckChange] refuses is refused, and a JobID that is bound to
+	// another record is [ErrJobTaken]. Where the change sets the JobID, the
+	// events parked for that id are taken out and fed to [Heard] in the same
+	// step, the oldest first: an event is neither lost nor heard of twice.
+	//
+	// Watchers are woken when the phase changed, the job became known, or Due
+	// moved to an earlier time.
+	Apply(ctx context.Context, key string, change func(Record) (Record, error)) (Record, error)
+
+	// Park keeps an authentic event for a job that no record is bound to. If one
+	// is by now, it keeps nothing and returns that record's key: apply the event
+	// there. No order of this call and of an Apply that sets the JobID loses the
+	// event. At least 10,000 jobs' events are kept for 72 hours; beyond that the
+	// oldest go.
+	Park(ctx context.Context, e Event) (key string, err error)
+
+	// Due returns up to limit records whose Due has come, the most overdue
+	// first, and moves the Due of each by lease from now, so that nobody else
+	// gets them meanwhile. Time is the ledger's own clock.
+	Due(ctx context.Context, limit int, lease time.Duration) ([]Record, error)
+
+	// Watch returns a channel of keys whose records changed, until ctx ends or
+	// the ledger is closed, which closes it. It is a hint: the record is the
+	// truth. Changes after Watch has returned are not missed, but several of one
+	// record may be told once, and "" stands for any number of them.
+	Watch(ctx context.Context) (<-chan string, error)
+
+	// Records walks over all records, in any order. What changes meanwhile may
+	// be seen as it was or as it is. An error ends it.
+	Records(ctx context.Context) iter.Seq2[Record, error]
+
+	// LoadBudget returns what StoreBudget stored last, nil if nothing. It is a
+	// few kilobytes that the ledger does not look into.
+	LoadBudget(ctx context.Context) ([]byte, error)
+	StoreBudget(ctx context.Context, state []byte) error
+
+	// Close ends all watches and lets go of what the ledger holds.
+	Close() error
+}
+
+// Record is what a ledger keeps of one recording: its Key, Revision, Name,
+// Token, Phase, JobID and the rest of what a later run needs to go on. Its
+// fields are exported and documented at their declaration.
+//
+// It holds the token of the callback URL and of a resumable upload, which do
+// not belong into logs; [Export] leaves them out.
+type Record = record.Record
+
+// Phase is how far a record is; [State] is what a run reports.
+type Phase = record.Phase
+
+// The phases of a record.
+const (
+	Claimed   = record.Claimed   // the key is taken, and no job can exist
+	Sent      = record.Sent      // the last byte may have gone out: a job may exist
+	Unknown   = record.Unknown   // the answer was lost, or its process died: a job may exist
+	Submitted = record.Submitted // the job is known and runs
+	Completed = record.Completed // the job has ended well; its transcript is still to be handed over
+	Failed    = record.Failed    // the job has ended without a transcript
+	Done      = record.Done      // the transcript was handed over
+	Rejected  = record.Rejected  // no job was made; a later run tries again
+	Abandoned = record.Abandoned // an unknown outcome that was given up with [Abandon]
+)
+
+// Event is an authentic callback about the end of a job, as a ledger parks it.
+type Event = record.Event
+
+// Index is what [Ledger.Get] looks a record up by.
+type Index int
+
+// The indexes.
+const (
+	ByKey Index = iota
+	ByJob
+	ByToken
+)
+
+// String returns the index in a word, for errors.
+func (i Index) String() string {
+	switch i {
+	case ByKey:
+		return "key"
+	case ByJob:
+		return "job"
+	case ByToken:
+		return "token"
+	}
+	return fmt.Sprintf("index %d", int(i))
+}
+
+// The errors of ledgers, for [errors.Is].
+var (
+	ErrNoRecord = errors.New("batch: no such record")
+	ErrLocked   = errors.New("batch: the ledger is in use by another process")
+	ErrCorrupt  = errors.New("batch: the ledger file is damaged")
+	ErrFormat   = errors.New("batch: the file is no ledger that this version can read")
+	ErrClosed   = errors.New("batch: the ledger is closed")
+	ErrJobTaken = errors.New("batch: the job is bound to another record")
+	ErrRule     = record.ErrRule  // a change that no record may make
+	ErrMoved    = record.ErrMoved // a change that came too late
+)
+
+// MaxKey is the longest key, token or job id in bytes.
+const MaxKey = 1024
+
+// CheckChange says what is wrong with storing new in place of old, an [ErrRule].
+// Each ledger calls it before it stores, so that an end is never overwritten.
+func CheckChange(old, new Record) error { return record.Check(old, new) }
+
+// Heard is the record after the event, as [Ledger.Apply] needs it where it
+// takes parked events out. Duplicates and contradictions are counted and change
+// nothing else.
+func Heard(r Record, e Event) Record { return record.Heard(r, e) }
+
+// Export writes all records of a ledger as JSON lines, one each, without the
+// tokens that open a callback URL or an upload.
+func Export(ctx context.Context, l Ledger, w io.Writer) error {
+	enc := json.NewEncoder(w)
+	for r, err := range l.Records(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := enc.Encode(public(r)); err != nil {
+			return fmt.Errorf("batch: export: %w", err)
+		}
+	}
+	return nil
+}
+
+// Resubmit has the next [Run] send a recording again whose outcome is unknown,
+// which may be billed a second time, or that was abandoned or rejected. The
+// error is [ErrMoved] in any other phase.
+func Resubmit(ctx context.Context, l Ledger, key string) error {
+	_, err := l.Apply(ctx, key, func(r Record) (Record, error) { return record.Reclaimed(r, "") })
+	return err
+}
+
+// Abandon gives an unknown outcome up: [Run] reports it as unknown without
+// waiting for a callback, and never sends it again, unless [Resubmit] says so. A
+// callback that comes after all still brings its transcript to the next run.
+func Abandon(ctx context.Context, l Ledger, key string) error {
+	_, err := l.Apply(ctx, key, record.GivenUp)
+	return err
+}
+
+// public is a record without what does not belong into a log.
+func public(r Record) Record {
+	r.Token, r.Upload = "", ""
+	return r
+}
+
+func checkClaim(r Record) error {
+	switch {
+	case r.Key == "":
+		return errors.New("batch: claim: the key is empty")
+	case r.Token == "":
+		return errors.New("batch: claim: the token is empty")
+	case r.Phase != Claimed || r.JobID != "":
+		return fmt.Errorf("batch: claim: %w: a new record is claimed and has no job", ErrRule)
+	}
+	return checkLength(r.Key, r.Token)
+}
+
+func checkLength(values ...string) error {
+	for _, v := range values {
+		if len(v) > MaxKey {
+			return fmt.Errorf("batch: a key, token or job id of %d bytes: at most %d are kept", len(v), MaxKey)
+		}
+	}
+	return nil
+}
+
+// changed runs a change and checks what came of it. It does not let a panic of
+// the caller's change pass, for that would end somebody else's goroutine.
+func changed(old Record, change func(Record) (Record, error)) (r Record, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("batch: the change of a record panicked: %v", p)
+		}
+	}()
+	if r, err = change(old); err != nil {
+		return old, err
+	}
+	r.Revision = old.Revision
+	if err := checkLength(r.JobID); err != nil {
+		return old, err
+	}
+	return r, record.Check(old, r)
+}
+
+// wakes reports whether watchers are to hear of a change.
+func wakes(old, r Record) bool {
+	return r.Phase != old.Phase || r.JobID != old.JobID || !r.Due.IsZero() && (old.Due.IsZero() || r.Due.Before(old.Due))
+}
+
+const (
+	maxParked   = 10_000
+	parkedFor   = 72 * time.Hour
+	maxPerJob   = 4 // events parked for one job
+	maxWatching = 10_000
+)

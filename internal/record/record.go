@@ -1,0 +1,299 @@
+// Package record holds what a ledger keeps of one recording, and the rules by
+// which that moves: forward only, whatever is heard, and how often.
+//
+// The rules are pure functions, so that a file and a database shared by many
+// machines apply the same ones.
+package record
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Phase is how far a recording is.
+type Phase string
+
+// The phases, and what each of them means.
+const (
+	Claimed   Phase = "claimed"   // the key is taken, and no job can exist
+	Sent      Phase = "sent"      // the last byte may have gone out: a job may exist
+	Unknown   Phase = "unknown"   // the answer was lost, or its process died: a job may exist
+	Submitted Phase = "submitted" // the job is known and runs
+	Completed Phase = "completed" // the job has ended well; its transcript is still to be handed over
+	Failed    Phase = "failed"    // the job has ended without a transcript
+	Done      Phase = "done"      // the transcript was handed over
+	Rejected  Phase = "rejected"  // no job was made; a later run may try again
+	Abandoned Phase = "abandoned" // an unknown outcome that the caller gave up
+)
+
+// Ended reports whether the job has ended. The way it ended never changes.
+func (p Phase) Ended() bool { return p == Completed || p == Failed || p == Done }
+
+// Open reports whether a run still has something to do about it.
+func (p Phase) Open() bool { return p != Failed && p != Done && p != Rejected && p != Abandoned }
+
+// Record is what a ledger keeps of one recording.
+type Record struct {
+	Key      string `json:"key"`                // names the recording; never changes
+	Revision int64  `json:"revision"`           // 1, then one more with each change; the ledger's
+	Name     string `json:"name,omitempty"`     // of the audio, for people
+	Token    string `json:"token,omitempty"`    // stands in the callback URL; never changes
+	Owner    string `json:"owner,omitempty"`    // the run that sends it
+	Phase    Phase  `json:"phase"`              //
+	JobID    string `json:"job_id,omitempty"`   // once known it never changes
+	Upload   string `json:"upload,omitempty"`   // of a resumable upload, to go on with it
+	Attempts int    `json:"attempts,omitempty"` // uploads whose last byte may have gone out
+	Source   string `json:"source,omitempty"`   // how the end was learned: "webhook" or "poll"
+	Failure  string `json:"failure,omitempty"`  // why it failed, was rejected or is unknown
+	Confirm  bool   `json:"confirm,omitempty"`  // a callback said that it failed; a status request is to confirm it
+
+	Duration    time.Duration `json:"duration_ns,omitempty"` // of the audio; 0 when the service did not say
+	ClaimedAt   time.Time     `json:"claimed_at,omitzero"`
+	SentAt      time.Time     `json:"sent_at,omitzero"`      // when the last byte of the latest upload may have gone out
+	SubmittedAt time.Time     `json:"submitted_at,omitzero"` // when the job's id was learned
+	EndedAt     time.Time     `json:"ended_at,omitzero"`
+	Due         time.Time     `json:"due,omitzero"` // when somebody should look at it; zero: never
+
+	Duplicates     int `json:"duplicates,omitempty"`     // ends heard of again
+	Contradictions int `json:"contradictions,omitempty"` // ends heard of that say otherwise, or name another job
+}
+
+// Event is an authentic callback about the end of a job.
+type Event struct {
+	JobID    string        `json:"job_id"`
+	Token    string        `json:"token,omitempty"` // from the query it was posted to; "" when there was none
+	Failed   bool          `json:"failed,omitempty"`
+	Failure  string        `json:"failure,omitempty"`
+	Duration time.Duration `json:"duration_ns,omitempty"`
+	At       time.Time     `json:"at"` // when it was received
+}
+
+// The errors of a change that is refused.
+var (
+	ErrMoved = errors.New("the record has moved on")
+	ErrRule  = errors.New("the change breaks the record's rules")
+)
+
+// next holds which phase may follow which; each may stay as it is.
+var next = map[Phase][]Phase{
+	Claimed:   {Sent, Submitted, Completed, Rejected, Abandoned},
+	Sent:      {Claimed, Unknown, Submitted, Completed, Rejected},
+	Unknown:   {Claimed, Submitted, Completed, Abandoned},
+	Submitted: {Completed, Failed},
+	Completed: {Done, Failed}, // Failed only when the result itself disproves the end that was announced
+	Failed:    nil,
+	Done:      nil,
+	Rejected:  {Claimed, Submitted, Completed},
+	Abandoned: {Claimed, Submitted, Completed},
+}
+
+// Check says what is wrong with storing new in place of old. Every ledger
+// calls it before it stores, so that no caller can take a record back.
+func Check(old, new Record) error {
+	switch {
+	case new.Key != old.Key:
+		return fmt.Errorf("%w: the key changed", ErrRule)
+	case new.Token != old.Token:
+		return fmt.Errorf("%w: the token changed", ErrRule)
+	case old.JobID != "" && new.JobID != old.JobID:
+		return fmt.Errorf("%w: it is bound to job %q", ErrRule, old.JobID)
+	case new.JobID == "" && (new.Phase == Submitted || new.Phase.Ended()):
+		return fmt.Errorf("%w: %s without a job", ErrRule, new.Phase)
+	case new.JobID != "" && old.JobID == "" && new.Phase != Submitted && !new.Phase.Ended():
+		return fmt.Errorf("%w: %s with a job", ErrRule, new.Phase)
+	}
+	if new.Phase == old.Phase {
+		return nil
+	}
+	for _, p := range next[old.Phase] {
+		if p == new.Phase {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %s cannot become %q", ErrRule, old.Phase, string(new.Phase))
+}
+
+// New is the record of a recording that is claimed now.
+func New(key, name, token, owner string, now time.Time) Record {
+	return Record{Key: key, Name: name, Token: token, Owner: owner, Phase: Claimed, ClaimedAt: stamp(now)}
+}
+
+// Sending is stored before the last byte goes out: from then on a job may
+// exist. Of several that hold the record only one can store it.
+func Sending(r Record, owner string, now time.Time) (Record, error) {
+	switch {
+	case r.Phase == Claimed:
+	case r.Phase == Sent && r.Owner == owner:
+		// Another attempt of the same upload: the service refused the one before.
+	case r.Phase == Sent || r.Phase == Unknown:
+		if r.Upload == "" || r.Owner != owner {
+			return r, fmt.Errorf("%w: it is %s, by another run", ErrMoved, r.Phase)
+		}
+		return r, nil // a resumed upload
+	default:
+		return r, fmt.Errorf("%w: it is %s", ErrMoved, r.Phase)
+	}
+	r.Phase, r.Owner, r.SentAt, r.Failure = Sent, owner, stamp(now), ""
+	r.Attempts++
+	return r, nil
+}
+
+// Unsent notes that the upload made no job after all.
+func Unsent(r Record) Record {
+	if r.Phase == Sent && r.Upload == "" {
+		r.Phase = Claimed
+	}
+	return r
+}
+
+// Uploading keeps the token of a resumable upload, before its first byte.
+func Uploading(r Record, token, owner string) (Record, error) {
+	if r.Phase != Claimed && r.Phase != Sent && r.Phase != Unknown {
+		return r, fmt.Errorf("%w: it is %s", ErrMoved, r.Phase)
+	}
+	r.Upload, r.Owner = token, owner
+	return r, nil
+}
+
+// Lost notes that the outcome of an upload is not known.
+func Lost(r Record, why string, now time.Time) Record {
+	if r.Phase == Sent {
+		r.Phase, r.Failure, r.Due = Unknown, why, stamp(now)
+	}
+	return r
+}
+
+// Accepted notes the job's id from the submit's own answer. A callback may have
+// been faster; what it said stays.
+func Accepted(r Record, jobID string, duration time.Duration, due, now time.Time) Record {
+	if r.JobID != "" {
+		if r.JobID != jobID {
+			r.Contradictions++
+		}
+		return r
+	}
+	r.Phase, r.JobID, r.SubmittedAt, r.Due = Submitted, jobID, stamp(now), stamp(due)
+	r.Upload, r.Failure = "", ""
+	if duration > 0 {
+		r.Duration = duration
+	}
+	return r
+}
+
+// Heard takes in a callback, however late and however often it comes. That a
+// job has failed is not believed before a status request confirms it.
+func Heard(r Record, e Event) Record {
+	switch {
+	case r.JobID != "" && r.JobID != e.JobID:
+		r.Contradictions++
+		return r
+	case r.Phase.Ended():
+		return again(r, !e.Failed)
+	case r.JobID == "":
+		r.JobID, r.SubmittedAt, r.Upload, r.Failure = e.JobID, stamp(e.At), "", ""
+	}
+	if e.Duration > 0 {
+		r.Duration = e.Duration
+	}
+	r.Due = stamp(e.At)
+	if e.Failed {
+		r.Phase, r.Confirm = Submitted, true
+		return r
+	}
+	return end(r, Completed, "", "webhook", e.At)
+}
+
+// Polled takes in what the service said of a job that has ended.
+func Polled(r Record, succeeded bool, failure, source string, duration time.Duration, now time.Time) Record {
+	if r.Phase.Ended() {
+		return again(r, succeeded)
+	}
+	if r.JobID == "" {
+		return r
+	}
+	if duration > 0 {
+		r.Duration = duration
+	}
+	if succeeded {
+		return end(r, Completed, "", source, now)
+	}
+	return end(r, Failed, failure, source, now)
+}
+
+// Disproved notes that there is no transcript, though an end with one was
+// announced.
+func Disproved(r Record, failure string, now time.Time) Record {
+	if r.Phase == Completed {
+		return end(r, Failed, failure, "poll", now)
+	}
+	return r
+}
+
+// Finished notes that the transcript was handed over.
+func Finished(r Record) Record {
+	if r.Phase == Completed {
+		r.Phase, r.Due = Done, time.Time{}
+	}
+	return r
+}
+
+// Refused notes why no job was made.
+func Refused(r Record, why string) Record {
+	if r.Phase == Claimed || r.Phase == Sent {
+		r.Phase, r.Failure, r.Upload, r.Due = Rejected, why, "", time.Time{}
+	}
+	return r
+}
+
+// Reclaimed starts again: what was rejected, or an unknown outcome when the
+// caller has decided so. The token stays, so that a late callback about the
+// first upload still finds its record.
+func Reclaimed(r Record, owner string) (Record, error) {
+	switch r.Phase {
+	case Rejected, Unknown, Abandoned:
+		r.Phase, r.Owner, r.Failure, r.Upload, r.Due = Claimed, owner, "", "", time.Time{}
+		return r, nil
+	}
+	return r, fmt.Errorf("%w: it is %s", ErrMoved, r.Phase)
+}
+
+// Given up is an unknown outcome that the caller does not want to hear of again.
+func GivenUp(r Record) (Record, error) {
+	switch r.Phase {
+	case Unknown, Abandoned, Claimed:
+		r.Phase, r.Due = Abandoned, time.Time{}
+		return r, nil
+	}
+	return r, fmt.Errorf("%w: it is %s", ErrMoved, r.Phase)
+}
+
+func end(r Record, p Phase, failure, source string, now time.Time) Record {
+	r.Phase, r.Failure, r.Source, r.Confirm = p, failure, source, false
+	if r.EndedAt.IsZero() {
+		r.EndedAt = stamp(now)
+	}
+	r.Due = time.Time{}
+	if p == Completed {
+		r.Due = stamp(now) // the transcript is to be fetched
+	}
+	return r
+}
+
+// again counts an end that is no news.
+func again(r Record, succeeded bool) Record {
+	if succeeded == (r.Phase != Failed) {
+		r.Duplicates++
+	} else {
+		r.Contradictions++
+	}
+	return r
+}
+
+// stamp is a time as it is stored: in UTC, to the millisecond.
+func stamp(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
