@@ -194,7 +194,7 @@ func (x *exchange) accepted(resp *http.Response) (retry bool) {
 	if limit == 0 {
 		limit = maxAnswer
 	}
-	body, err := readAnswer(resp, limit)
+	body, err := readAnswer(x.call.method, resp, limit)
 	ans := &answer{status: resp.StatusCode, header: resp.Header, body: body, attempts: x.attempts}
 	ans.sent, ans.size = x.sent.audio()
 	if err == nil {
@@ -216,8 +216,8 @@ func (x *exchange) accepted(resp *http.Response) (retry bool) {
 
 var errTooLong = errors.New("it is longer than any answer may be")
 
-func readAnswer(resp *http.Response, limit int64) ([]byte, error) {
-	if resp.ContentLength > limit {
+func readAnswer(method string, resp *http.Response, limit int64) ([]byte, error) {
+	if resp.ContentLength > limit && method != http.MethodHead { // there it is the length of what a GET would bring
 		return nil, errTooLong
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))

@@ -171,6 +171,7 @@ func TestResumableUploadSurvivesWhatTheServiceDoes(t *testing.T) {
 		{"a 404 for a chunk, which the next question does not bear out", []fault{{On: patch, Status: 404}}, 1},
 		{"an answer behind the truth, which is no loss", []fault{{On: patch, OffsetDelta: -5}}, 1},
 		{"the question how much arrived fails four times", []fault{{On: patch, Cut: scriptixtest.WithinBody}, {On: head, Status: 500, Times: 3}}, 4},
+		{"a question answered with the length of a body that does not come", []fault{{On: patch, Cut: scriptixtest.WithinBody}, {On: head, Header: http.Header{"Content-Length": {"5000000000"}}}}, 1},
 		{"progress resets the patience", []fault{{On: patch, Cut: scriptixtest.WithinBody, Times: 12}}, 12},
 		{"a network that stalls in a chunk", []fault{{On: patch, Skip: 1, BodyStall: 90 * time.Second}}, 1},
 		{"a service silent after a chunk", []fault{{On: patch, Skip: 1, Delay: time.Hour}}, 1},
