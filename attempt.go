@@ -23,10 +23,14 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := a.x
 	x.attempts++
 	x.sent = nil
-	permit, err := x.core.budget.Acquire(req.Context(), x.call.class)
-	if err != nil {
-		x.attempts--
-		return nil, err
+	permit := x.call.permit
+	x.call.permit = nil // a redirect is another request
+	if permit == nil {
+		var err error
+		if permit, err = x.core.budget.Acquire(req.Context(), x.call.class); err != nil {
+			x.attempts--
+			return nil, err
+		}
 	}
 	g := newGuard(req.Context(), x.core.cfg)
 	if x.call.prompt {

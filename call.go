@@ -28,6 +28,7 @@ type call struct {
 	single bool    // one attempt, whatever comes
 	chunk  bool    // of an upload that can go on from anywhere: sent unasked
 	prompt bool    // no work follows the body: its answer is due like any byte
+	permit Permit  // of the budget, if the caller has it already; for a single attempt
 }
 
 // payload is a request body that is opened afresh for each attempt, for the

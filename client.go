@@ -111,6 +111,7 @@ func (c *Client) CloseIdleConnections() {
 // [webhook.Verifier] did not verify must never get here.
 func (c *Client) Deliver(ctx context.Context, e webhook.Event) error {
 	if err := c.core.hooks.run(ctx, e); err != nil {
+		c.core.waits.refused(e)
 		return err
 	}
 	c.core.waits.event(e)

@@ -1,482 +1,326 @@
 package scriptix
 
 import (
-	"container/heap"
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
+	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/due"
-	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
-// scheduler follows every waiting job of a client: one record per job, a heap
-// of those to be polled, one timer. While nobody waits there is no timer and
-// no goroutine.
+// scheduler follows every waiting job of a client: one record per job, one
+// timer, and goroutines only for the few polls that are under way. While nobody
+// waits there is neither. The model of internal/due says when a job is worth a
+// poll; it is asked again when the job's time has come, for by then it may know
+// better.
 type scheduler struct {
-	core *core
+	core  *core
+	start time.Time // what times count from
+	words words
 
-	mu      sync.Mutex
-	records map[string]*record
-	idle    fifo[*record]     // records nobody follows, oldest first
-	parked  fifo[parkedEvent] // authentic events for ids not known yet
-	due     dueHeap           // records somebody follows
-	polling int               // polls under way
-	timer   *time.Timer
-	ctx     context.Context //nolint:containedctx // of the polls; ends when nobody waits
-	cancel  context.CancelFunc
-	active  int // watchers whose All runs
-}
+	mu       sync.Mutex // never held while asking the budget or the service
+	records  map[string]*record
+	idle     fifo[*record]
+	ended    fifo[*record]
+	parked   parking
+	future   recordHeap // due later
+	ready    recordHeap // due, the most urgent first
+	model    due.Model
+	hooks    due.Hooks
+	front    due.Front
+	expected bool // callbacks are
+	warned   bool // that they do not come
+	warn     bool // is to be said once the lock is let go
+	stats    Stats
 
-// record is what is known of one job. Its first terminal state stays.
-type record struct {
-	job       Job
-	submitted time.Time
-	subs      []*subscription
-	due       time.Time
-	index     int // in the heap; -1 when not there
-	polls     int
-	notFound  int  // 404s in a row
-	confirm   bool // a callback said it failed; one status request confirms
-	polling   bool
-	lastErr   error // of the last poll
-}
-
-// subscription is one watcher's interest in one record.
-type subscription struct {
-	watcher *Watcher
-	rec     *record
-	pending bool  // in the watcher's ready list
-	err     error // ends the subscription
-}
-
-type parkedEvent struct {
-	id    string
-	event webhook.Event
-	at    time.Time
+	active   int             // watchers whose All runs
+	ctx      context.Context //nolint:containedctx // of the polls; ends when nobody waits
+	cancel   context.CancelFunc
+	polls    int                // goroutines that poll or ask the budget
+	asking   context.CancelFunc // of the one that asks the budget; nil: none does
+	timer    *time.Timer
+	moved    bool          // something has ended since the last review
+	reviewed time.Duration // when that was
+	failures int           // polls in a row without an answer
+	resume   time.Duration // no poll before, because of them
+	roomAt   time.Duration // when room was computed
+	room     room
 }
 
 const (
-	maxIdle      = 10_000
-	maxParked    = 10_000
-	parkedFor    = 72 * time.Hour
-	maxPolling   = 4 // polls under way at once; the budget may allow fewer
-	confirmAgain = 5 * time.Second
+	maxPolls      = 4           // under way at once; the budget may allow fewer
+	reviewEvery   = time.Minute // at most, and only while jobs end
+	patience      = 3           // polls without an answer before all of them pause
+	longestPause  = time.Minute
+	roomGoodFor   = time.Second
+	notFoundTwice = 15 * time.Second
+	notFoundOnce  = 5 * time.Second
 )
 
 func newScheduler(c *core) *scheduler {
-	return &scheduler{core: c, records: make(map[string]*record)}
-}
-
-// submitted takes note of a job that this client submitted.
-func (s *scheduler) submitted(job Job) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	rec := s.record(job.ID)
-	rec.submitted = time.Now()
-	s.apply(rec, job)
-}
-
-// event feeds a verified callback into the record of its job.
-func (s *scheduler) event(e webhook.Event) {
-	if e.Data.ID == "" || e.Type != webhook.TranscriptionCompleted && e.Type != webhook.TranscriptionFailed {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	rec, known := s.records[e.Data.ID]
-	if !known {
-		s.park(e)
-		return
-	}
-	s.applyEvent(rec, e)
-	s.arm()
-}
-
-func (s *scheduler) applyEvent(rec *record, e webhook.Event) {
-	if e.Type == webhook.TranscriptionFailed {
-		// The reason comes with the status request that confirms it.
-		if !rec.job.Status.Terminal() {
-			rec.confirm = true
-			s.reschedule(rec, time.Now())
-		}
-		return
-	}
-	job := Job{
-		ID: e.Data.ID, Status: Status(e.Data.Status), Progress: 100, DocumentID: e.Data.DocumentID,
-		Language: e.Data.Language, Duration: e.Data.Duration, Source: SourceWebhook, Raw: e.Raw,
-	}
-	if !job.Status.Succeeded() {
-		job.Status = StatusCompleted
-	}
-	s.apply(rec, job)
-}
-
-// apply moves a record forward and tells whoever follows it. A record that has
-// ended stays as it is.
-func (s *scheduler) apply(rec *record, job Job) {
-	before := rec.job
-	if before.Status.Terminal() {
-		return
-	}
-	if job.CreatedAt.IsZero() {
-		job.CreatedAt = before.CreatedAt
-	}
-	if job.Duration == 0 {
-		job.Duration = before.Duration
-	}
-	if job.Language == "" {
-		job.Language = before.Language
-	}
-	rec.job = job
-	if job.Status.Terminal() {
-		s.unschedule(rec)
-	}
-	if job.Status != before.Status || job.Progress != before.Progress {
-		for _, sub := range rec.subs {
-			sub.notify()
-		}
+	return &scheduler{
+		core: c, start: time.Now(), records: make(map[string]*record), parked: newParking(), expected: c.callbackURL != "",
+		future: recordHeap{place: inFuture}, ready: recordHeap{place: inReady},
 	}
 }
 
-func (sub *subscription) notify() {
-	if !sub.pending {
-		sub.pending = true
-		sub.watcher.ready = append(sub.watcher.ready, sub)
+func (s *scheduler) now() time.Duration              { return time.Since(s.start) }
+func (s *scheduler) since(t time.Time) time.Duration { return t.Sub(s.start) }
+
+// callbacks reports whether they are worth waiting for.
+func (s *scheduler) callbacks() bool { return s.expected && s.hooks.Arrive() }
+
+// waiting is how many jobs somebody waits for.
+func (s *scheduler) waiting() int {
+	n := s.future.Len() + s.ready.Len() + s.polls
+	if s.asking != nil {
+		n-- // its job is still in the heap
 	}
-	sub.watcher.signal()
+	return n
 }
 
-// record returns the job's record, made now if need be, an event that came
-// before it included.
-func (s *scheduler) record(id string) *record {
-	rec, ok := s.records[id]
-	if ok {
-		return rec
-	}
-	rec = &record{job: Job{ID: id}, submitted: time.Now(), index: -1}
-	s.records[id] = rec
-	s.trim(rec)
-	for _, p := range s.parked.take(func(p parkedEvent) bool { return p.id == id }) {
-		s.applyEvent(rec, p.event)
-	}
-	return rec
-}
-
-func (s *scheduler) park(e webhook.Event) {
-	now := time.Now()
-	s.parked.push(parkedEvent{e.Data.ID, e, now})
-	for s.parked.len() > maxParked || now.Sub(s.parked.first().at) > parkedFor {
-		s.parked.pop()
-	}
-}
-
-// trim keeps the records that nobody follows bounded. One that is forgotten
-// costs a poll when somebody asks for it after all.
-func (s *scheduler) trim(rec *record) {
-	s.idle.push(rec)
-	for s.idle.len() > maxIdle {
-		if old := s.idle.pop(); len(old.subs) == 0 && s.records[old.job.ID] == old {
-			delete(s.records, old.job.ID)
-		}
-	}
-}
-
-func (s *scheduler) subscribe(w *Watcher, jobs []Job) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w.used = true
-	for _, job := range jobs {
-		if _, ok := w.subs[job.ID]; ok {
-			continue
-		}
-		rec := s.record(job.ID)
-		fresh := rec.job.Status == ""
-		if at := firstTime(job.CreatedAt, w.options.submitted); fresh && !at.IsZero() {
-			rec.submitted = at
-		}
-		if rec.job.Duration == 0 {
-			rec.job.Duration = max(job.Duration, w.options.duration)
-		}
-		sub := &subscription{watcher: w, rec: rec}
-		w.subs[job.ID] = sub
-		rec.subs = append(rec.subs, sub)
-		switch {
-		case job.ID == "":
-			sub.err = invalid("stt.wait", "job id", "is empty")
-			sub.notify()
-		case rec.job.Status.Terminal():
-			sub.notify()
-		case w.active:
-			s.follow(rec)
-		}
-	}
-	s.arm()
-}
-
-func firstTime(times ...time.Time) time.Time {
-	for _, t := range times {
-		if !t.IsZero() {
-			return t
-		}
-	}
-	return time.Time{}
-}
-
-func (s *scheduler) unsubscribe(w *Watcher, ids []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, id := range ids {
-		if sub, ok := w.subs[id]; ok {
-			s.drop(sub)
-		}
-	}
-}
-
-func (s *scheduler) drop(sub *subscription) {
-	delete(sub.watcher.subs, sub.rec.job.ID)
-	if sub.pending {
-		sub.watcher.ready = slices.DeleteFunc(sub.watcher.ready, func(x *subscription) bool { return x == sub })
-	}
-	rec := sub.rec
-	rec.subs = slices.DeleteFunc(rec.subs, func(x *subscription) bool { return x == sub })
-	if len(rec.subs) == 0 {
-		s.unschedule(rec)
-		s.trim(rec)
-	}
-}
-
-// activate starts polling for a watcher's jobs.
-func (s *scheduler) activate(w *Watcher) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w.active = true
-	if s.active++; s.active == 1 {
-		s.ctx, s.cancel = context.WithCancel(context.Background())
-	}
-	for _, sub := range w.subs {
-		s.follow(sub.rec)
-	}
-	s.arm()
-}
-
-// deactivate stops it; when nobody waits any more, everything stops.
-func (s *scheduler) deactivate(w *Watcher) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w.active, w.used = false, false
-	for _, sub := range w.subs {
-		s.drop(sub)
-	}
-	if s.active--; s.active > 0 {
-		return
-	}
-	s.cancel()
-	if s.timer != nil {
-		s.timer.Stop()
-		s.timer = nil
-	}
-}
-
-type watchState int
-
-const (
-	nothingYet watchState = iota
-	haveChange
-	allEnded
-)
-
-// next returns a watcher's next change.
-func (s *scheduler) next(w *Watcher) (*Job, error, watchState) { //nolint:revive // the error belongs to the job
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(w.ready) == 0 {
-		if w.used && len(w.subs) == 0 {
-			return nil, nil, allEnded
-		}
-		return nil, nil, nothingYet
-	}
-	sub := w.ready[0]
-	w.ready = w.ready[1:]
-	sub.pending = false
-	job := sub.rec.job
-	if sub.err != nil || job.Status.Terminal() {
-		s.drop(sub)
-	}
-	return &job, sub.err, haveChange
-}
-
-// interrupted is the error of a watch whose ctx ended, nil if nothing was left.
-func (s *scheduler) interrupted(ctx context.Context, w *Watcher) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := &WaitError{Err: ctxError(ctx)}
-	for id := range w.subs {
-		e.Pending = append(e.Pending, id)
-	}
-	slices.Sort(e.Pending)
-	if len(e.Pending) > 0 {
-		rec := w.subs[e.Pending[0]].rec
-		e.JobID, e.Last = rec.job.ID, rec.job.Status
-		if rec.lastErr != nil {
-			e.Err = fmt.Errorf("%w (the last poll: %w)", e.Err, rec.lastErr)
-		}
-	}
-	return e
-}
-
-// follow puts a record that somebody waits for into the heap.
-func (s *scheduler) follow(rec *record) {
-	if rec.job.ID == "" || rec.job.Status.Terminal() || rec.index >= 0 || rec.polling {
-		return
-	}
-	at := due.First(rec.submitted, rec.job.Duration)
-	if rec.confirm {
-		at = time.Now()
-	}
-	rec.due = at
-	heap.Push(&s.due, rec)
-}
-
-func (s *scheduler) reschedule(rec *record, at time.Time) {
-	rec.due = at
-	if rec.index >= 0 {
-		heap.Fix(&s.due, rec.index)
-	}
-}
-
-func (s *scheduler) unschedule(rec *record) {
-	if rec.index >= 0 {
-		heap.Remove(&s.due, rec.index)
-	}
-}
-
-// arm starts the polls that are due and sets the timer for the next.
+// arm does what is due and sets the timer for what comes next. It runs wherever
+// something changed; the lock is held.
 func (s *scheduler) arm() {
 	if s.active == 0 {
 		return
 	}
-	now := time.Now()
-	for len(s.due) > 0 && s.polling < maxPolling && !s.due[0].due.After(now) {
-		rec := heap.Pop(&s.due).(*record)
-		rec.polling = true
-		s.polling++
-		go s.poll(s.ctx, rec, rec.job.ID)
+	now := s.now()
+	s.review(now)
+	s.ripen(now)
+	limit := maxPolls
+	if s.failures >= patience {
+		limit = 1
 	}
-	if len(s.due) == 0 || s.polling >= maxPolling {
-		return // the end of a poll arms again
+	switch {
+	case s.ready.Len() == 0 && s.asking != nil:
+		s.asking() // what it asks for has ended meanwhile: the place in the queue is for others
+	case s.ready.Len() > 0 && s.asking == nil && s.polls < limit && now >= s.resume:
+		ctx, cancel := context.WithCancel(s.ctx)
+		s.asking = cancel
+		s.polls++
+		go s.work(ctx, s.ctx)
 	}
-	wait := max(s.due[0].due.Sub(now), 0)
-	if s.timer == nil {
-		s.timer = time.AfterFunc(wait, s.tick)
-	} else {
-		s.timer.Reset(wait)
+	s.setTimer(now)
+}
+
+// ripen moves what is due from one heap to the other.
+func (s *scheduler) ripen(now time.Duration) {
+	for s.future.Len() > 0 {
+		r := s.future.top()
+		if r.due > now {
+			return
+		}
+		if at := s.judge(r, now); at > now {
+			r.due = at
+			s.future.fix(r)
+			continue
+		}
+		s.future.remove(r)
+		s.ready.push(r)
+	}
+}
+
+func (s *scheduler) setTimer(now time.Duration) {
+	next := time.Duration(-1)
+	at := func(t time.Duration) {
+		if next < 0 || t < next {
+			next = t
+		}
+	}
+	if s.future.Len() > 0 {
+		at(s.future.top().due)
+		if s.moved {
+			at(s.reviewed + reviewEvery)
+		}
+	}
+	if s.ready.Len() > 0 && now < s.resume {
+		at(s.resume)
+	}
+	switch {
+	case next < 0 && s.timer != nil:
+		s.timer.Stop()
+	case next < 0:
+	case s.timer == nil:
+		s.timer = time.AfterFunc(max(next-now, 0), s.tick)
+	default:
+		s.timer.Reset(max(next-now, 0))
 	}
 }
 
 func (s *scheduler) tick() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.arm()
 }
 
-// poll asks once how far a job is. What fails is tried again when it is due
-// next: the scheduler is the retry.
-func (s *scheduler) poll(ctx context.Context, rec *record, id string) {
-	job, err := s.core.status(ctx, id, true)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	defer s.arm()
-	s.polling--
-	rec.polling = false
-	if ctx.Err() != nil && len(rec.subs) == 0 {
+// work makes one poll. Which one is decided when the budget has room for it, so
+// that the most urgent goes first and none is made for a job that has ended
+// while it waited its turn.
+func (s *scheduler) work(asking, ctx context.Context) {
+	permit, err := s.core.budget.Acquire(asking, ClassPoll)
+	if permit == nil && err == nil {
+		err = errors.New("the budget gave no permit")
+	}
+	r := s.choose(asking, err)
+	if permit != nil {
+		defer permit.Done(RateInfo{}) // if it was not used
+	}
+	if r == nil {
 		return
 	}
+	job, err := s.core.status(ctx, call{jobID: r.id, class: ClassPoll, single: true, permit: permit})
+	if permit != nil {
+		permit.Done(RateInfo{}) // before the next one is asked for
+	}
+	s.polled(ctx, r, job, err)
+}
+
+// choose takes out the record that is to be polled; nil: none.
+func (s *scheduler) choose(asking context.Context, err error) *record {
+	s.mu.Lock()
+	defer s.unlock()
+	s.asking() // its context is of no use any more
+	s.asking = nil
+	defer s.arm()
+	if err != nil {
+		s.polls--
+		if asking.Err() == nil {
+			s.unanswered(err)
+		}
+		return nil
+	}
+	now := s.now()
+	s.ripen(now)
+	for s.active > 0 && s.ready.Len() > 0 {
+		r := s.ready.top()
+		s.ready.remove(r)
+		if at := s.judge(r, now); at > now {
+			r.due = at
+			s.future.push(r)
+			continue
+		}
+		r.place = polling
+		s.stats.PollsSent++
+		return r
+	}
+	s.polls--
+	return nil
+}
+
+// polled takes in what a poll brought. What failed is tried again when it is
+// due next: the scheduler is the retry.
+func (s *scheduler) polled(ctx context.Context, r *record, job *Job, err error) {
+	s.mu.Lock()
+	defer s.unlock()
+	defer s.arm()
+	s.polls--
+	r.place = nowhere
+	if err != nil && ctx.Err() != nil {
+		// Nobody waited any more, which says nothing about the service.
+		s.stats.PollsSent--
+		s.enqueue(r)
+		return
+	}
+	e, _ := errors.AsType[*Error](err)
+	answered := err == nil || e != nil && e.StatusCode >= 400 && e.StatusCode < 500 &&
+		e.StatusCode != http.StatusTooManyRequests && e.StatusCode != http.StatusRequestTimeout
+	if answered {
+		s.failures, s.resume = 0, 0
+	} else {
+		s.unanswered(err)
+	}
+	s.failedPoll(r, err)
 	if err == nil {
-		rec.polls++
-		rec.notFound, rec.confirm, rec.lastErr = 0, false, nil
-		s.apply(rec, *job)
-	} else if ctx.Err() == nil {
-		rec.polls++
-		rec.lastErr = err
-		if e, ok := errors.AsType[*Error](err); ok && e.StatusCode == http.StatusNotFound {
-			rec.notFound++
-		} else {
-			rec.notFound = 0
+		r.notFound = 0
+		s.told(r, *job)
+		if r.state == due.Running {
+			s.postpone(r)
 		}
-		if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden) || rec.notFound >= 3 {
-			for _, sub := range rec.subs {
-				sub.err = err
-				sub.notify()
-			}
-			rec.notFound = 0
-			return
-		}
+		s.forget(r)
+		return
 	}
-	if len(rec.subs) > 0 && !rec.job.Status.Terminal() {
-		gap := due.Next(rec.polls)
-		if rec.confirm {
-			gap = min(gap, confirmAgain)
-		}
-		rec.due = time.Now().Add(gap)
-		heap.Push(&s.due, rec)
+	s.stats.PollsWasted++
+	if errors.Is(err, ErrNotFound) {
+		r.notFound++
+	} else {
+		r.notFound = 0
+	}
+	switch {
+	case errors.Is(err, ErrUnauthorized):
+		// The key is refused, so every poll would be.
+		r.mark(scheduled, false)
+		s.failAll(err)
+	case errors.Is(err, ErrForbidden), r.notFound >= 3, e != nil && e.StatusCode == 0 && errors.Is(err, ErrInvalid):
+		r.notFound = 0
+		r.mark(scheduled, false)
+		s.fail(r, err)
+	default:
+		s.postpone(r)
 	}
 }
 
-// dueHeap orders records by when they are due.
-type dueHeap []*record
-
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
-func (h dueHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
+// postpone decides when a job that still runs is polled next.
+func (s *scheduler) postpone(r *record) {
+	r.polls += min(1, 255-r.polls)
+	age := s.now() - r.submitted
+	gap, soon := due.Early(int(r.polls), age, r.duration, rand.Float64())
+	room := s.spare()
+	soon = soon && room.ok && room.gap < time.Minute
+	fix := false
+	switch {
+	case r.is(confirm):
+		gap, fix = due.Again(int(r.asked)), true
+		r.asked += min(1, 255-r.asked)
+	case r.notFound == 1:
+		gap, fix = notFoundOnce, true
+	case r.notFound > 1:
+		gap, fix = notFoundTwice, true
+	case soon:
+		gap = max(gap, room.gap)
+	default:
+		gap = due.Gap(age, rand.Float64())
+	}
+	r.mark(early, soon && !fix)
+	r.mark(fixed, fix)
+	r.mark(scheduled, true)
+	r.due = s.now() + gap
+	r.first = seconds32(r.due - r.submitted)
+	s.enqueue(r)
 }
 
-func (h *dueHeap) Push(x any) {
-	rec := x.(*record)
-	rec.index = len(*h)
-	*h = append(*h, rec)
+// unanswered counts polls to which no answer came. Where the service is down
+// one poll a minute finds out when it is back, however many jobs are due.
+func (s *scheduler) unanswered(err error) {
+	s.failures++
+	if s.failures < patience {
+		return
+	}
+	pause := min(time.Second<<min(s.failures-patience, 10), longestPause)
+	if e, ok := errors.AsType[*Error](err); ok {
+		pause = max(pause, min(e.RetryAfter, maxStop))
+	}
+	s.resume = s.now() + pause
 }
 
-func (h *dueHeap) Pop() any {
-	old := *h
-	rec := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	rec.index = -1
-	return rec
+// unlock lets the lock go, and only then says what is to be logged.
+func (s *scheduler) unlock() {
+	warn, share := s.warn, s.hooks.Share()
+	s.warn = false
+	s.mu.Unlock()
+	if warn {
+		s.core.cfg.logger.LogAttrs(context.Background(), slog.LevelWarn,
+			"scriptix: callbacks do not arrive, jobs are polled instead; check that the callback URL is reached from outside",
+			slog.Float64("share_by_callback", share))
+	}
 }
 
-// fifo is a queue whose oldest come out first.
-type fifo[T any] struct {
-	items []T
-}
-
-func (q *fifo[T]) len() int { return len(q.items) }
-func (q *fifo[T]) push(v T) { q.items = append(q.items, v) }
-func (q *fifo[T]) first() T { return q.items[0] }
-
-func (q *fifo[T]) pop() T {
-	v := q.items[0]
-	var zero T
-	q.items[0] = zero
-	q.items = q.items[1:]
-	return v
-}
-
-// take removes and returns the items that match.
-func (q *fifo[T]) take(match func(T) bool) (taken []T) {
-	q.items = slices.DeleteFunc(q.items, func(v T) bool {
-		if match(v) {
-			taken = append(taken, v)
-			return true
-		}
-		return false
-	})
-	return taken
+func (s *scheduler) checkHooks() {
+	arrive := s.hooks.Arrive()
+	s.warn = s.warn || !arrive && !s.warned
+	s.warned = !arrive
 }

@@ -181,7 +181,7 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 //
 // API: GET /api/v3/stt/{id}/status
 func (s *STTService) Status(ctx context.Context, jobID string) (*Job, error) {
-	return s.core.status(ctx, jobID, false)
+	return s.core.status(ctx, call{jobID: jobID, class: ClassPoll})
 }
 
 // Result returns the transcript of a job that has ended. It costs one request.
@@ -269,22 +269,20 @@ func (s *STTService) readyResult(ctx context.Context, job *Job) (*Transcript, er
 	}
 }
 
-// status makes a status request; a poll is one attempt, for the scheduler is
-// its retry.
-func (c *core) status(ctx context.Context, jobID string, poll bool) (*Job, error) {
-	const op = "stt.status"
-	if jobID == "" {
-		return nil, invalid(op, "job id", "is empty")
+// status asks how the job of a call is.
+func (c *core) status(ctx context.Context, k call) (*Job, error) {
+	k.op, k.method, k.path = "stt.status", http.MethodGet, pathStatus(k.jobID)
+	if k.jobID == "" {
+		return nil, invalid(k.op, "job id", "is empty")
 	}
-	k := call{op: op, jobID: jobID, method: http.MethodGet, path: pathStatus(jobID), class: ClassPoll, single: poll}
 	return do(ctx, c, k, func(j *Job) error {
 		switch {
 		case j.Status == "":
 			return errors.New("it holds no status")
-		case j.ID != "" && j.ID != jobID:
+		case j.ID != "" && j.ID != k.jobID:
 			return fmt.Errorf("it is about job %q", clean(j.ID, 128))
 		}
-		j.ID, j.Source = jobID, SourcePoll
+		j.ID, j.Source = k.jobID, SourcePoll
 		return nil
 	})
 }

@@ -50,6 +50,7 @@ func ExpectDuration(d time.Duration) WaitOption {
 // API: GET /api/v3/stt/{id}/status
 func (s *STTService) Wait(ctx context.Context, jobID string, opts ...WaitOption) (*Job, error) {
 	w := s.NewWatcher(opts...)
+	w.single = true
 	w.Add(Job{ID: jobID})
 	for job, err := range w.All(ctx) {
 		if err != nil {
@@ -85,7 +86,7 @@ func (s *STTService) Watch(ctx context.Context, jobIDs ...string) iter.Seq2[*Job
 // NewWatcher returns a [Watcher], which is [STTService.Watch] for a set of jobs
 // that grows. The options hold for each job that does not know better.
 func (s *STTService) NewWatcher(opts ...WaitOption) *Watcher {
-	w := &Watcher{waits: s.core.waits, subs: make(map[string]*subscription), wake: make(chan struct{}, 1)}
+	w := &Watcher{waits: s.core.waits, wake: make(chan struct{}, 1)}
 	for i, opt := range opts {
 		if opt == nil {
 			w.err = invalid("stt.wait", "options", fmt.Sprintf("option %d is nil", i))
@@ -105,10 +106,13 @@ type Watcher struct {
 	wake    chan struct{} // something is ready, or the set changed
 
 	// Guarded by the scheduler's lock.
-	subs   map[string]*subscription
-	ready  []*subscription
-	used   bool // a job was added since the last All ended
-	active bool // an All is running: its jobs are polled
+	subs    []*subscription
+	ready   []*subscription
+	refused map[*subscription]error // those that ended with an error
+	single  bool                    // the watcher of a Wait
+	hurry   bool                    // whose ctx has a deadline: its job is polled before others
+	used    bool                    // a job was added since the last All ended
+	active  bool                    // an All is running: its jobs are polled
 }
 
 // Add adds jobs. Of each only the ID is needed; a Duration and a CreatedAt help
@@ -134,7 +138,7 @@ func (w *Watcher) All(ctx context.Context) iter.Seq2[*Job, error] {
 			yield(nil, w.err)
 			return
 		}
-		w.waits.activate(w)
+		w.waits.activate(ctx, w)
 		defer w.waits.deactivate(w)
 		for {
 			job, err, state := w.waits.next(w)

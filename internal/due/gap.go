@@ -1,0 +1,73 @@
+package due
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	minGap   = time.Minute
+	maxGap   = time.Hour
+	earlyGap = 2 * time.Second
+
+	// pushBack is how far a moving model may push a poll back beyond the time it
+	// first had; jobs that wait long for their first one have more.
+	pushBack = 10 * time.Minute
+)
+
+// Gap is the time to the next poll of a job that was found running at an age.
+// The jitter, at least 0 and below 1, only shortens it.
+func Gap(age time.Duration, jitter float64) time.Duration {
+	gap := min(max(age/10, minGap), maxGap)
+	return gap - scale(gap/10, jitter)
+}
+
+// Early is the time to the next poll where requests are to spare and no
+// callback will come: it grows from two seconds, or from a twentieth of the
+// duration, to a minute. After that it is not early any more.
+func Early(polls int, age, duration time.Duration, jitter float64) (gap time.Duration, ok bool) {
+	gap = max(earlyGap, min(duration/20, minGap))
+	for range min(polls, 16) {
+		gap = gap * 3 / 2
+	}
+	gap = min(max(gap, age/4), minGap)
+	if gap == minGap && polls > 0 {
+		return 0, false
+	}
+	return gap - gap/25 - scale(gap*2/25, jitter), true
+}
+
+// Again is the time to the next request for a job of which a callback said more
+// than the API does.
+func Again(asked int) time.Duration {
+	gap := 5 * time.Second
+	for range min(asked, 16) {
+		gap = gap * 3 / 2
+	}
+	return min(gap, 10*time.Minute)
+}
+
+// Latest is the age up to which a job's poll may be pushed back that was first
+// due at another, and was polled before or not.
+func Latest(first time.Duration, polled bool) time.Duration {
+	if polled {
+		return first + pushBack
+	}
+	return first + max(pushBack, first)
+}
+
+// Resent is when the sender tries again, by its schedule, a callback that it
+// first sent at an instant and that did not get through; false when it has
+// given up by now.
+func Resent(sent, now time.Duration) (time.Duration, bool) {
+	for _, after := range [...]time.Duration{time.Minute, 6 * time.Minute, 21 * time.Minute} {
+		if at := sent + after; at > now {
+			return at, true
+		}
+	}
+	return 0, false
+}
+
+func scale(d time.Duration, by float64) time.Duration {
+	return time.Duration(math.Floor(float64(d) * by))
+}

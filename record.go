@@ -1,0 +1,438 @@
+package scriptix
+
+import (
+	"iter"
+	"math"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/due"
+	"github.com/scriptix-io/scriptix-go/webhook"
+)
+
+// record is what is known of one job. There may be 100,000 of them, so it holds
+// a Job only from its end on, or while someone is to be told of a change. Times
+// count from the scheduler's start.
+type record struct {
+	id        string
+	submitted time.Duration
+	due       time.Duration // of the next poll
+	duration  time.Duration // of the audio; 0: unknown
+	created   int64         // Unix nanoseconds, as the service said; 0: it did not
+	subs      *subscription // those who follow it
+	more      *details
+
+	first    int32 // seconds from submitted at which the next poll was first due
+	seen     int32 // and at which a poll last found it running
+	index    int32 // in its heap
+	status   word
+	language word
+	progress uint8
+	polls    uint8 // since it is scheduled; 255 and more
+	asked    uint8 // requests to confirm a callback, or 503s to its callbacks
+	notFound uint8 // 404s in a row
+	state    due.State
+	place    place
+	marks    marks
+}
+
+// details are what few records have.
+type details struct {
+	job Job   // the end, or a change that someone is to be told of; without an ID: none
+	err error // of the last poll
+}
+
+type place uint8
+
+const (
+	nowhere place = iota
+	inFuture
+	inReady
+	polling
+)
+
+type marks uint16
+
+const (
+	dated     marks = 1 << iota // its submission is known, not guessed
+	scheduled                   // it has a due time
+	fixed                       // which the model does not change
+	early                       // chosen because requests are to spare
+	urgent                      // a caller with a deadline waits for it
+	passed                      // overtaken by later ones
+	confirm                     // a callback said that it failed
+	heard                       // a callback told of its end, or is to be confirmed
+	idling                      // in the list of records nobody follows
+	finished                    // in the list of those that have ended
+)
+
+func (r *record) is(m marks) bool { return r.marks&m != 0 }
+
+func (r *record) followers() iter.Seq[*subscription] {
+	return func(yield func(*subscription) bool) {
+		for sub := r.subs; sub != nil; sub = sub.next {
+			if !yield(sub) {
+				return
+			}
+		}
+	}
+}
+
+func (r *record) mark(m marks, on bool) {
+	if on {
+		r.marks |= m
+	} else {
+		r.marks &^= m
+	}
+}
+
+// stateOf is a status in the rules' terms.
+func stateOf(s Status) due.State {
+	switch {
+	case s.Succeeded():
+		return due.Succeeded
+	case s.Terminal():
+		return due.Failed
+	}
+	return due.Running
+}
+
+// event feeds a verified callback into the record of its job.
+func (s *scheduler) event(e webhook.Event) {
+	if told, ok := toldBy(e); ok {
+		s.mu.Lock()
+		defer s.unlock()
+		s.expected = true
+		if r, known := s.records[e.Data.ID]; known {
+			s.hear(r, e, told)
+			s.arm()
+		} else {
+			s.park(e, told)
+		}
+	}
+}
+
+// toldBy returns the end that an event tells of; false for other events.
+func toldBy(e webhook.Event) (due.State, bool) {
+	switch {
+	case e.Data.ID == "":
+		return due.Running, false
+	case e.Type == webhook.TranscriptionFailed,
+		e.Type == webhook.TranscriptionCompleted && stateOf(Status(e.Data.Status)) == due.Failed:
+		return due.Failed, true
+	}
+	return due.Succeeded, e.Type == webhook.TranscriptionCompleted
+}
+
+func (s *scheduler) hear(r *record, e webhook.Event, told due.State) {
+	if r.is(confirm) && told == due.Failed {
+		s.stats.Duplicates++
+		return
+	}
+	verdict := due.Judge(r.state, told, true)
+	if r.is(confirm) && verdict == due.End {
+		s.stats.Contradictions++
+	}
+	switch verdict {
+	case due.End:
+		r.mark(heard, true)
+		s.end(r, eventJob(e), s.endOf(r, e))
+	case due.Confirm:
+		r.mark(confirm|heard|fixed, true)
+		r.asked, r.due = 0, s.now()
+		s.move(r)
+	case due.Duplicate, due.Contradiction:
+		if !r.is(heard) {
+			r.mark(heard, true)
+			s.hooks.Ended(true) // it arrived after all, only later than the poll
+		}
+		if verdict == due.Contradiction {
+			s.stats.Contradictions++
+		} else {
+			s.stats.Duplicates++
+		}
+	}
+}
+
+func eventJob(e webhook.Event) Job {
+	job := Job{
+		ID: e.Data.ID, Status: Status(e.Data.Status), Progress: 100, DocumentID: e.Data.DocumentID,
+		Language: e.Data.Language, Duration: e.Data.Duration, Source: SourceWebhook, Raw: e.Raw,
+	}
+	if !job.Status.Succeeded() {
+		job.Status = StatusCompleted
+	}
+	return job
+}
+
+// endOf is when the job ended: a callback that is tried again comes later, but
+// names the time.
+func (s *scheduler) endOf(r *record, e webhook.Event) time.Duration {
+	now := s.now()
+	if at := s.since(e.Timestamp); at > r.submitted && at < now {
+		return at
+	}
+	return now
+}
+
+// refused takes note that our answer to a callback was a 503: the sender comes
+// again, and until it has, a poll would only spend a request.
+func (s *scheduler) refused(e webhook.Event) {
+	s.mu.Lock()
+	defer s.unlock()
+	r, known := s.records[e.Data.ID]
+	if _, ok := toldBy(e); !ok || !known || r.state != due.Running || r.is(confirm) {
+		return
+	}
+	s.expected = true
+	now := s.now()
+	sent := [...]time.Duration{0, time.Minute, 6 * time.Minute, 21 * time.Minute}
+	at, comes := due.Resent(now-sent[min(int(r.asked), 3)], now)
+	r.asked = min(r.asked+1, 3)
+	if comes {
+		at += due.Slack
+	} else {
+		at = now
+	}
+	r.due = at
+	r.mark(fixed|scheduled, true)
+	s.move(r)
+	s.arm()
+}
+
+// told feeds the answer of a poll into its record.
+func (s *scheduler) told(r *record, job Job) {
+	now := s.now()
+	switch due.Judge(r.state, stateOf(job.Status), false) {
+	case due.Nothing:
+		s.stats.PollsWasted++
+	case due.Progress:
+		s.stats.PollsWasted++
+		if !r.is(early | fixed | urgent) {
+			s.model.Running(r.id, now-r.submitted, r.duration)
+		}
+		r.seen = seconds32(now - r.submitted)
+		s.merge(r, job)
+	case due.End:
+		if r.is(confirm) && job.Status.Succeeded() {
+			s.stats.Contradictions++
+		}
+		s.end(r, job, now)
+	case due.Contradiction:
+		s.stats.Contradictions++
+	}
+}
+
+// end gives a record its end, which stays, and lets the model learn from it.
+func (s *scheduler) end(r *record, job Job, at time.Duration) {
+	s.merge(r, job)
+	r.more.err = nil
+	s.withdraw(r)
+	callback := r.is(heard)
+	switch {
+	case callback:
+		s.stats.EndedByCallback++
+	case job.Source == SourcePoll:
+		s.stats.EndedByPoll++
+	}
+	if s.expected && job.Source != SourceSubmit {
+		s.hooks.Ended(callback)
+		s.checkHooks()
+	}
+	if r.is(dated) && job.Source != SourceSubmit {
+		switch age := at - r.submitted; {
+		case callback:
+			s.model.Ended(age, r.duration)
+		default:
+			s.model.Found(age, time.Duration(r.seen)*time.Second, r.duration)
+		}
+		s.front.Ended(s.model.Key(r.submitted, r.duration))
+		s.moved = true
+	}
+	if r.subs == nil {
+		s.retire(r)
+	}
+}
+
+// merge moves a running record forward and tells whoever follows it.
+func (s *scheduler) merge(r *record, job Job) {
+	if job.Duration > 0 {
+		r.duration = job.Duration
+	}
+	if !job.CreatedAt.IsZero() {
+		r.created = job.CreatedAt.UnixNano()
+	}
+	if job.Language != "" {
+		r.language = s.words.of(job.Language)
+	}
+	status, progress := s.words.of(string(job.Status)), uint8(min(max(job.Progress, 0), 100)) //nolint:gosec // a percentage
+	changed := status != r.status || progress != r.progress
+	r.status, r.progress, r.state = status, progress, stateOf(job.Status)
+	if r.state == due.Running && (!changed || r.subs == nil) {
+		return
+	}
+	if job.CreatedAt.IsZero() && r.created != 0 {
+		job.CreatedAt = time.Unix(0, r.created).UTC()
+	}
+	job.Duration, job.Language = r.duration, s.words.text(r.language)
+	if r.more == nil {
+		r.more = new(details)
+	}
+	r.more.job = job
+	for sub := range r.followers() {
+		sub.notify()
+	}
+}
+
+// job is the record's, for the one who is told of it.
+func (s *scheduler) job(r *record) Job {
+	if r.more != nil && r.more.job.ID != "" {
+		return r.more.job
+	}
+	return Job{ID: r.id, Status: Status(s.words.text(r.status)), Progress: int(r.progress), Duration: r.duration}
+}
+
+// forget lets go of what the last follower was told, and of the last poll's
+// failure, so that a record that was polled is no larger than one that was not.
+func (s *scheduler) forget(r *record) {
+	if r.more == nil || r.state != due.Running {
+		return
+	}
+	for sub := range r.followers() {
+		if sub.pending {
+			return
+		}
+	}
+	r.more.job = Job{}
+	if r.more.err == nil {
+		r.more = nil
+	}
+}
+
+func (s *scheduler) failedPoll(r *record, err error) {
+	switch {
+	case err == nil && r.more != nil:
+		r.more.err = nil
+	case err != nil && r.more == nil:
+		r.more = &details{err: err}
+	case err != nil:
+		r.more.err = err
+	}
+}
+
+// record returns the job's record, made now if need be, an event that came
+// before it included.
+func (s *scheduler) record(id string, submitted time.Duration) *record {
+	r, ok := s.records[id]
+	if ok {
+		return r
+	}
+	r = &record{id: id, submitted: submitted}
+	s.records[id] = r
+	if p, ok := s.unpark(id); ok {
+		s.hear(r, p.event, p.told)
+	}
+	return r
+}
+
+// submitted takes note of a job that this client submitted.
+func (s *scheduler) submitted(job Job) {
+	s.mu.Lock()
+	defer s.unlock()
+	now := s.now()
+	r := s.record(job.ID, now)
+	if r.state == due.Running && !r.is(dated) {
+		r.submitted = now
+		r.mark(dated, true)
+	}
+	// Its own callback may have come before it.
+	if due.Judge(r.state, stateOf(job.Status), false) == due.End {
+		s.end(r, job, now)
+	} else if r.state == due.Running {
+		s.merge(r, job)
+	}
+	if r.subs == nil {
+		s.retire(r)
+	}
+	s.arm()
+}
+
+const (
+	maxIdle  = 100_000 // running, followed by nobody
+	maxEnded = 10_000  // ended, followed by nobody
+)
+
+// retire puts a record that nobody follows into the list from which the oldest
+// are forgotten. One that is asked for after all costs a poll.
+func (s *scheduler) retire(r *record) {
+	list, m, most := &s.idle, idling, maxIdle
+	if r.state != due.Running {
+		list, m, most = &s.ended, finished, maxEnded
+	}
+	if !r.is(m) {
+		r.mark(m, true)
+		list.push(r)
+	}
+	for list.len() > most {
+		old := list.pop()
+		old.mark(m, false)
+		// One that has ended since is in the other list.
+		if old.subs == nil && s.records[old.id] == old && (m == finished || !old.is(finished)) {
+			old.more = nil
+			delete(s.records, old.id)
+		}
+	}
+}
+
+// word stands for a status or a language; 0 for none.
+type word uint16
+
+// words are texts that many records share.
+type words struct {
+	texts []string
+	index map[string]word
+}
+
+func (w *words) text(i word) string {
+	if i == 0 {
+		return ""
+	}
+	return w.texts[i-1]
+}
+
+// of returns the word of a text. The service has a few dozen; should it send
+// thousands, the later ones are one.
+func (w *words) of(text string) word {
+	if text == "" {
+		return 0
+	}
+	if i, ok := w.index[text]; ok {
+		return i
+	}
+	if len(w.texts) >= math.MaxUint16-16 {
+		return word(len(w.texts)) //nolint:gosec // bounded above
+	}
+	if w.index == nil {
+		w.index = make(map[string]word)
+	}
+	w.texts = append(w.texts, text)
+	w.index[text] = word(len(w.texts)) //nolint:gosec // bounded above
+	return word(len(w.texts))          //nolint:gosec // bounded above
+}
+
+func seconds32(d time.Duration) int32 {
+	return int32(min(max(d/time.Second, 1), math.MaxInt32)) //nolint:gosec // bounded
+}
+
+// fifo is a queue whose oldest come out first.
+type fifo[T any] struct{ items []T }
+
+func (q *fifo[T]) len() int { return len(q.items) }
+func (q *fifo[T]) push(v T) { q.items = append(q.items, v) }
+
+func (q *fifo[T]) pop() T {
+	v := q.items[0]
+	var zero T
+	q.items[0] = zero
+	q.items = q.items[1:]
+	return v
+}

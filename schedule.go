@@ -1,0 +1,168 @@
+package scriptix
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/due"
+)
+
+// follow schedules a record that somebody waits for.
+func (s *scheduler) follow(r *record) {
+	if r.state != due.Running || r.id == "" {
+		return
+	}
+	s.rank(r)
+	if r.place != nowhere {
+		return
+	}
+	if !r.is(scheduled) {
+		now := s.now()
+		r.polls, r.first = 0, 0
+		r.mark(passed, false)
+		r.mark(fixed, r.is(confirm))
+		r.due = now
+		if !r.is(confirm) {
+			r.due = s.plan(r, now)
+		}
+		r.mark(scheduled, true)
+	}
+	s.enqueue(r)
+}
+
+// enqueue puts a record that somebody waits for, and that is in no heap, into
+// the one of what is due later, from which it ripens.
+func (s *scheduler) enqueue(r *record) {
+	if r.place == nowhere && r.state == due.Running && r.is(scheduled) && r.wanted() {
+		s.future.push(r)
+	}
+}
+
+// withdraw takes a record out of its heap.
+func (s *scheduler) withdraw(r *record) {
+	switch r.place {
+	case inFuture:
+		s.future.remove(r)
+	case inReady:
+		s.ready.remove(r)
+	}
+}
+
+// move finds the place of a record whose due time was changed.
+func (s *scheduler) move(r *record) {
+	r.mark(scheduled, true)
+	s.withdraw(r)
+	s.enqueue(r)
+}
+
+// plan computes when a job is worth its next poll.
+func (s *scheduler) plan(r *record, now time.Duration) time.Duration {
+	if r.polls == 0 {
+		if room := s.spare(); room.ok {
+			gap, _ := due.Early(0, 0, r.duration, rand.Float64())
+			r.mark(early, true)
+			return r.submitted + max(gap, room.gap)
+		}
+	}
+	r.mark(early, false)
+	end := r.submitted + s.model.Expect(r.duration)
+	if r.is(urgent) {
+		end = r.submitted + s.model.Usual(r.duration)
+	}
+	at := due.Due(end, s.callbacks())
+	if s.callbacks() && end < 0 && s.waiting() > crowd {
+		// It ended, probably, before this client could hear: the sender comes again.
+		if again, ok := due.Resent(end, now); ok {
+			at = again + due.Slack
+		}
+	}
+	if r.first == 0 {
+		r.first = seconds32(at - r.submitted)
+	}
+	first := time.Duration(r.first) * time.Second
+	at = min(at, r.submitted+due.Latest(first, r.polls > 0))
+	if r.polls > 0 {
+		at = max(at, r.submitted+first)
+	}
+	return at
+}
+
+// judge says when a record that is due should really be polled.
+func (s *scheduler) judge(r *record, now time.Duration) time.Duration {
+	if r.is(fixed | passed) {
+		return r.due
+	}
+	if r.is(early) && s.spare().ok {
+		return r.due
+	}
+	return s.plan(r, now)
+}
+
+// review judges every job anew when others have ended: the model may have
+// learned that it is due earlier, or later ones may have overtaken it.
+func (s *scheduler) review(now time.Duration) {
+	if !s.moved || now-s.reviewed < reviewEvery {
+		return
+	}
+	s.moved, s.reviewed = false, now
+	margin := max(s.model.Spread(), due.Slack)
+	for _, r := range s.future.records {
+		if r.is(fixed | early | passed) {
+			continue
+		}
+		at := s.plan(r, now)
+		if s.front.Passed(s.model.Key(r.submitted, r.duration), margin) {
+			r.mark(passed, true)
+			wait := time.Duration(0)
+			if s.callbacks() {
+				wait = due.Grace
+			}
+			at = min(at, now+wait)
+		}
+		r.due = at
+	}
+	s.future.init()
+}
+
+// crowd is how many waiting jobs are too many to be polled just because there
+// is room.
+const crowd = 30
+
+// room says whether requests are to spare for polls that are not due.
+type room struct {
+	ok  bool
+	gap time.Duration // between two polls of one job
+}
+
+// spare computes the room: jobs few enough to be polled once a minute with half
+// of the minute's budget, and a quarter of each window left for the rest.
+// Where callbacks arrive nothing is spent on what they bring for nothing.
+func (s *scheduler) spare() room {
+	if s.callbacks() {
+		return room{}
+	}
+	now := s.now()
+	if s.roomAt > 0 && now-s.roomAt < roomGoodFor && s.room.ok {
+		return s.room.among(s.waiting())
+	}
+	perMinute, ok := DefaultLimits.PerMinute, true
+	if b, can := s.core.budget.(interface{ Snapshot() BudgetSnapshot }); can {
+		snap := b.Snapshot()
+		for _, w := range []WindowUse{snap.Minute, snap.Hour, snap.Day} {
+			ok = ok && (w.Left < 0 || 4*w.Left >= w.Limit)
+		}
+		ok = ok && snap.BlockedUntil.IsZero()
+		if snap.Minute.Limit > 0 {
+			perMinute = snap.Minute.Limit
+		}
+	}
+	s.roomAt = now
+	s.room = room{ok: ok, gap: 2 * time.Minute / time.Duration(perMinute)}
+	return s.room.among(s.waiting())
+}
+
+func (r room) among(jobs int) room {
+	r.gap *= time.Duration(max(jobs-1, 0))
+	r.ok = r.ok && r.gap < time.Minute
+	return r
+}

@@ -1,0 +1,286 @@
+package scriptix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/due"
+)
+
+// subscription is one watcher's interest in one record. Wake-ups are hints and
+// the record is the truth: a watcher subscribes first and reads the record when
+// it is woken, so nothing can come between.
+type subscription struct {
+	watcher *Watcher
+	record  *record       // nil once it is dropped
+	next    *subscription // of the same record
+	index   int32         // in the watcher's list
+	pending bool          // in the watcher's ready list
+}
+
+func (sub *subscription) notify() {
+	if !sub.pending {
+		sub.pending = true
+		sub.watcher.ready = append(sub.watcher.ready, sub)
+	}
+	sub.watcher.signal()
+}
+
+func (s *scheduler) subscribe(w *Watcher, jobs []Job) {
+	s.mu.Lock()
+	defer s.unlock()
+	w.used = true
+	now := s.now()
+	for _, job := range jobs {
+		submitted, known := now, false
+		if at := firstTime(job.CreatedAt, w.options.submitted); !at.IsZero() {
+			submitted, known = min(s.since(at), now), true
+		}
+		r := s.record(job.ID, submitted)
+		if r.follower(w) != nil {
+			continue
+		}
+		if known && !r.is(dated) && r.state == due.Running {
+			r.submitted = submitted
+			r.mark(dated, true)
+			if !r.is(fixed) {
+				r.mark(scheduled, false)
+				s.withdraw(r)
+			}
+		}
+		if r.duration == 0 {
+			r.duration = max(job.Duration, w.options.duration)
+		}
+		sub := &subscription{watcher: w, record: r, next: r.subs, index: int32(len(w.subs))} //nolint:gosec // memory ends long before
+		r.subs = sub
+		w.subs = append(w.subs, sub)
+		switch {
+		case job.ID == "":
+			w.refuse(sub, invalid("stt.wait", "job id", "is empty"))
+		case r.state != due.Running:
+			sub.notify()
+		case r.wanted():
+			s.follow(r)
+		}
+	}
+	s.arm()
+}
+
+func firstTime(times ...time.Time) time.Time {
+	for _, t := range times {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+func (s *scheduler) unsubscribe(w *Watcher, ids []string) {
+	s.mu.Lock()
+	defer s.unlock()
+	for _, id := range ids {
+		if r := s.records[id]; r != nil {
+			if sub := r.follower(w); sub != nil {
+				s.drop(sub)
+			}
+		}
+	}
+	s.arm()
+}
+
+// follower is a watcher's subscription; a record has few.
+func (r *record) follower(w *Watcher) *subscription {
+	for sub := range r.followers() {
+		if sub.watcher == w {
+			return sub
+		}
+	}
+	return nil
+}
+
+// wanted reports whether somebody waits for the record now.
+func (r *record) wanted() bool {
+	for sub := range r.followers() {
+		if sub.watcher.active && sub.watcher.refused[sub] == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// rank notes whether a caller with a deadline waits for the record.
+func (s *scheduler) rank(r *record) {
+	hurry := false
+	for sub := range r.followers() {
+		hurry = hurry || sub.watcher.active && sub.watcher.hurry
+	}
+	if r.is(urgent) == hurry {
+		return
+	}
+	r.mark(urgent, hurry)
+	switch {
+	case r.place == inReady:
+		s.ready.fix(r)
+	case r.place == inFuture && hurry && !r.is(fixed):
+		r.due = min(r.due, s.plan(r, s.now()))
+		s.future.fix(r)
+	}
+}
+
+func (s *scheduler) drop(sub *subscription) {
+	w, r := sub.watcher, sub.record
+	last := len(w.subs) - 1
+	w.subs[sub.index] = w.subs[last]
+	w.subs[sub.index].index = sub.index
+	w.subs[last] = nil
+	w.subs = w.subs[:last]
+	delete(w.refused, sub)
+	for at := &r.subs; *at != nil; at = &(*at).next {
+		if *at == sub {
+			*at = sub.next
+			break
+		}
+	}
+	sub.record, sub.next = nil, nil // it may still be in the ready list
+	sub.pending = false
+	s.forget(r)
+	s.rank(r)
+	if !r.wanted() {
+		s.withdraw(r)
+	}
+	if r.subs == nil {
+		s.retire(r)
+	}
+}
+
+// activate starts polling for a watcher's jobs.
+func (s *scheduler) activate(ctx context.Context, w *Watcher) {
+	s.mu.Lock()
+	defer s.unlock()
+	_, deadline := ctx.Deadline()
+	w.active, w.hurry = true, w.single && deadline
+	if s.active++; s.active == 1 {
+		s.ctx, s.cancel = context.WithCancel(context.Background())
+	}
+	for _, sub := range w.subs {
+		s.follow(sub.record)
+	}
+	s.arm()
+}
+
+// deactivate stops it; when nobody waits any more, everything stops.
+func (s *scheduler) deactivate(w *Watcher) {
+	s.mu.Lock()
+	defer s.unlock()
+	w.active, w.used, w.hurry = false, false, false
+	for len(w.subs) > 0 {
+		s.drop(w.subs[len(w.subs)-1])
+	}
+	w.subs, w.ready, w.refused = nil, nil, nil
+	if s.active--; s.active > 0 {
+		s.arm()
+		return
+	}
+	s.cancel()
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+}
+
+type watchState int
+
+const (
+	nothingYet watchState = iota
+	haveChange
+	allEnded
+)
+
+// next returns a watcher's next change.
+func (s *scheduler) next(w *Watcher) (*Job, error, watchState) { //nolint:revive // the error belongs to the job
+	s.mu.Lock()
+	defer s.unlock()
+	for len(w.ready) > 0 {
+		sub := w.ready[0]
+		w.ready[0] = nil
+		w.ready = w.ready[1:]
+		r := sub.record
+		if r == nil {
+			continue
+		}
+		sub.pending = false
+		job, err := s.job(r), about(r.id, w.refused[sub])
+		if err != nil || r.state != due.Running {
+			s.drop(sub)
+		} else {
+			s.forget(r)
+		}
+		return &job, err, haveChange
+	}
+	w.ready = nil
+	if w.used && len(w.subs) == 0 {
+		return nil, nil, allEnded
+	}
+	return nil, nil, nothingYet
+}
+
+// interrupted is the error of a watch whose ctx ended.
+func (s *scheduler) interrupted(ctx context.Context, w *Watcher) error {
+	s.mu.Lock()
+	defer s.unlock()
+	e := &WaitError{Err: ctxError(ctx)}
+	for _, sub := range w.subs {
+		e.Pending = append(e.Pending, sub.record.id)
+	}
+	slices.Sort(e.Pending)
+	if len(e.Pending) > 0 {
+		r := s.records[e.Pending[0]]
+		e.JobID, e.Last = r.id, s.job(r).Status
+		if r.more != nil && r.more.err != nil {
+			e.Err = fmt.Errorf("%w (the last poll: %w)", e.Err, r.more.err)
+		}
+	}
+	return e
+}
+
+// fail ends the waits for a record with an error of its polls.
+func (s *scheduler) fail(r *record, err error) {
+	s.withdraw(r)
+	r.mark(scheduled, false)
+	for sub := range r.followers() {
+		if sub.watcher.active {
+			sub.watcher.refuse(sub, err)
+		}
+	}
+}
+
+// failAll ends every wait.
+func (s *scheduler) failAll(err error) {
+	for _, r := range s.records {
+		if r.wanted() && r.state == due.Running {
+			s.fail(r, err)
+		}
+	}
+}
+
+func (w *Watcher) refuse(sub *subscription, err error) {
+	if w.refused == nil {
+		w.refused = make(map[*subscription]error)
+	}
+	w.refused[sub] = err
+	sub.notify()
+}
+
+// about names the job in an error that ended the waits for many.
+func about(id string, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.JobID == id || id == "" {
+		return err
+	}
+	own := *e
+	own.JobID = id
+	return &own
+}
