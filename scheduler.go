@@ -63,7 +63,7 @@ const (
 
 func newScheduler(c *core) *scheduler {
 	return &scheduler{
-		core: c, start: time.Now(), records: make(map[string]*record), parked: newParking(), expected: c.callbackURL != "",
+		core: c, start: time.Now(), records: make(map[string]*record), parked: newParking(), expected: c.callbackURL() != "",
 		future: recordHeap{place: inFuture}, ready: recordHeap{place: inReady},
 	}
 }

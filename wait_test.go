@@ -68,7 +68,7 @@ func TestOfAThousandJobsOnlyThoseWithALostCallbackCostPolls(t *testing.T) {
 			s := newService(t)
 			c := s.client(withCallbacks(), scriptix.WithLimits(scriptix.PlanSilver))
 
-			late := night{jobs: 1000, every: 2 * time.Second, queue: free, lost: func(i int) bool { return i%50 == 49 }}.play(s, c, seed)
+			late := night{jobs: 1000, every: 2 * time.Second, queue: unqueued, lost: func(i int) bool { return i%50 == 49 }}.play(s, c, seed)
 
 			stats := c.Stats()
 			t.Logf("%d by callback, %d polls, the lost ones found within %v", stats.EndedByCallback, s.polls, late[len(late)-1].Round(time.Second))
@@ -157,8 +157,8 @@ type night struct {
 	lost  func(i int) bool // its callback
 }
 
-// free is a service that does not queue.
-func free(time.Time) time.Duration { return 20 * time.Second }
+// unqueued is a service that does not queue.
+func unqueued(time.Time) time.Duration { return 20 * time.Second }
 
 // oneBy is a service that finishes a job in so long, first come, first served.
 func oneBy(each time.Duration) func(time.Time) time.Duration {

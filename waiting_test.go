@@ -398,7 +398,7 @@ func TestDeadReceiverIsNoticedAndSaid(t *testing.T) {
 		s := newService(t)
 		c := s.client(withCallbacks(), scriptix.WithLogger(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelWarn}))))
 
-		late := night{jobs: 200, every: 10 * time.Second, queue: free, lost: func(int) bool { return true }}.play(s, c, 3)
+		late := night{jobs: 200, every: 10 * time.Second, queue: unqueued, lost: func(int) bool { return true }}.play(s, c, 3)
 
 		assert.Less(t, c.Stats().HookHealth, 0.5)
 		assert.Equal(t, 1, bytes.Count(logged.Bytes(), []byte("callbacks do not arrive")))
