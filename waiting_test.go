@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -280,9 +281,9 @@ func TestCallbackThatWeCouldNotStoreIsLeftToTheSendersNextTry(t *testing.T) {
 		s := newService(t)
 		c := s.client(withCallbacks())
 		s.start("job", 150*time.Second)
-		refuse := 2
+		var tries atomic.Int32
 		c.OnEvent(func(context.Context, webhook.Event) error {
-			if refuse--; refuse >= 0 {
+			if tries.Add(1) <= 2 {
 				return errors.New("the disk is full")
 			}
 			return nil
