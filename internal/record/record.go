@@ -156,6 +156,21 @@ func Uploading(r Record, token, owner string) (Record, error) {
 	return r, nil
 }
 
+// UploadGone notes that a resumable upload is not there any more. If all of it
+// may have gone out, its job may exist.
+func UploadGone(r Record, why string, now time.Time) Record {
+	switch r.Phase {
+	case Claimed:
+		r.Upload = ""
+	case Sent:
+		r.Upload = ""
+		r = Lost(r, why, now)
+	case Unknown:
+		r.Upload = ""
+	}
+	return r
+}
+
 // Lost notes that the outcome of an upload is not known.
 func Lost(r Record, why string, now time.Time) Record {
 	if r.Phase == Sent {

@@ -1,0 +1,111 @@
+package batch
+
+import (
+	"errors"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/internal/record"
+)
+
+// reread is how often the records of unknown outcomes are read though nothing
+// was heard of them, for a hint may be lost.
+const reread = time.Minute
+
+// listen follows what others store in the ledger, callbacks above all.
+func (r *run) listen(changes <-chan string) {
+	ticker := time.NewTicker(reread)
+	defer ticker.Stop()
+	for {
+		select {
+		case key, ok := <-changes:
+			if !ok {
+				changes = nil // the safety net stays
+				continue
+			}
+			r.hint(key)
+		case <-ticker.C:
+			r.lookAll(unresolved)
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *run) hint(key string) {
+	if key == "" {
+		r.lookAll(unresolved)
+		r.lookAll(waiting)
+		return
+	}
+	r.mu.Lock()
+	it := r.items[key]
+	resting := it != nil && (it.stage == unresolved || it.stage == waiting)
+	r.mu.Unlock()
+	if resting {
+		r.tasks.push(func() { r.look(it, false) })
+	}
+}
+
+func (r *run) lookAll(s stage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, it := range r.items {
+		if it.stage == s {
+			r.tasks.push(func() { r.look(it, false) })
+		}
+	}
+}
+
+// poll follows the running jobs through the client, which hears of their ends by
+// callback or asks when it is time.
+func (r *run) poll() {
+	for r.ctx.Err() == nil {
+		for job, err := range r.watcher.All(r.ctx) {
+			if job == nil {
+				break // ctx ended
+			}
+			if err == nil && !job.Status.Terminal() {
+				continue
+			}
+			r.mu.Lock()
+			it := r.jobs[job.ID]
+			r.mu.Unlock()
+			// Taken at once: the workers may be busy for long, and it must not be heard of again meanwhile.
+			if it != nil && r.take(it) {
+				r.tasks.push(func() { r.heard(it, job, err) })
+			}
+		}
+		// One that was added while the watch was ending may have been left out.
+		r.mu.Lock()
+		var running []scriptix.Job
+		for id, it := range r.jobs {
+			if it.stage == waiting {
+				running = append(running, scriptix.Job{ID: id})
+			}
+		}
+		r.mu.Unlock()
+		if len(running) > 0 {
+			r.watcher.Add(running...)
+		}
+	}
+}
+
+// heard takes in the end of a job, or of the watch of it. The caller owns it.
+func (r *run) heard(it *item, job *scriptix.Job, err error) {
+	if err != nil {
+		if errors.Is(err, scriptix.ErrUnauthorized) {
+			r.halt(err)
+		}
+		r.finish(it, StateInterrupted, err)
+		return
+	}
+	rec, err := r.insist(it.key, func(rec Record) Record {
+		return record.Polled(rec, job.Status.Succeeded(), job.Failure, string(job.Source), job.Duration, time.Now())
+	})
+	if err != nil {
+		r.finish(it, StateInterrupted, errors.Join(ErrLedger, err))
+		return
+	}
+	r.advance(it, rec)
+}

@@ -1,0 +1,271 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/internal/record"
+)
+
+// item is one recording on its way through a run. Whoever has set its stage to
+// working owns it, and all of it but what the run's lock guards.
+type item struct {
+	key string
+
+	inputs []Input // guarded by the run's lock; the first one is sent
+	stage  stage   // guarded by the run's lock
+
+	jobID    string
+	source   scriptix.Source
+	attempts int
+	lost     error // why the outcome is unknown
+	timer    *time.Timer
+}
+
+type stage int
+
+const (
+	working    stage = iota // somebody does something about it, or is about to
+	unresolved              // its outcome is unknown, and a callback may tell
+	waiting                 // its job runs
+	ended
+)
+
+// begin takes up one input.
+func (r *run) begin(input Input) {
+	key := input.Key
+	if key == "" {
+		var err error
+		if key, err = Key(r.ctx, input.Audio, input.Params); err != nil {
+			o := Outcome{Input: input, State: StateRejected, Err: err}
+			if r.ctx.Err() != nil {
+				o.State, o.Err = StateInterrupted, r.stopped()
+			}
+			r.emit(o, nil)
+			return
+		}
+	}
+	r.mu.Lock()
+	if it, ok := r.items[key]; ok {
+		it.inputs = append(it.inputs, input)
+		r.mu.Unlock()
+		return
+	}
+	it := &item{key: key, inputs: []Input{input}}
+	r.items[key] = it
+	r.mu.Unlock()
+	r.claim(it)
+}
+
+// claim makes the item's record, or finds what an earlier run has left of it.
+func (r *run) claim(it *item) {
+	if err := r.halting(); err != nil {
+		// Nothing new; but what was paid for is still brought home.
+		rec, missing := r.l.Get(r.always, ByKey, it.key)
+		if missing != nil || rec.Phase == Claimed || rec.Phase == Rejected {
+			r.finish(it, r.refusal(err), fmt.Errorf("batch: not submitted: %w", err))
+			return
+		}
+		r.advance(it, rec)
+		return
+	}
+	rec, _, err := r.l.Claim(r.always, record.New(it.key, it.inputs[0].Audio.Name(), newToken(), r.id, time.Now()))
+	if err == nil {
+		rec, err = r.takeOver(rec)
+	}
+	if err != nil {
+		r.finish(it, StateInterrupted, fmt.Errorf("%w, so nothing was sent: %w", ErrLedger, err))
+		return
+	}
+	r.advance(it, rec)
+}
+
+// takeOver turns what a run has left that is no more into what this one can go
+// on from.
+func (r *run) takeOver(rec Record) (Record, error) {
+	switch {
+	case rec.Phase == Rejected:
+		return r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) { return record.Reclaimed(rec, r.id) })
+	case rec.Phase == Sent && rec.Owner != r.id && rec.Upload == "":
+		return r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) {
+			return record.Lost(rec, "the process ended before the service's answer was stored", time.Now()), nil
+		})
+	}
+	return rec, nil
+}
+
+// advance goes on with an item from what its record says. The caller owns it.
+func (r *run) advance(it *item, rec Record) {
+	it.attempts, it.source = rec.Attempts, scriptix.Source(rec.Source)
+	if rec.JobID != "" {
+		it.jobID = rec.JobID
+	}
+	switch rec.Phase {
+	case Claimed:
+		r.again.push(it)
+	case Sent, Unknown:
+		if rec.Upload != "" {
+			r.again.push(it) // a resumable upload finds its job by itself
+			return
+		}
+		r.resolve(it, rec)
+	case Submitted:
+		r.mu.Lock()
+		r.jobs[it.jobID] = it
+		r.mu.Unlock()
+		r.watcher.Add(scriptix.Job{ID: rec.JobID, CreatedAt: rec.SubmittedAt, Duration: rec.Duration})
+		r.rest(it, waiting)
+	case Completed:
+		r.tasks.push(func() { r.fetch(it, 0) })
+	case Done:
+		r.finish(it, StateSkipped, nil)
+	case Failed:
+		job := scriptix.Job{ID: rec.JobID, Status: scriptix.StatusFailed, Failure: rec.Failure, Duration: rec.Duration, Source: it.source}
+		r.finish(it, StateFailed, &scriptix.JobFailedError{Job: job})
+	case Abandoned:
+		r.finish(it, StateUnknown, r.unknown(it, errors.New("it was abandoned")))
+	default:
+		r.finish(it, StateRejected, fmt.Errorf("batch: the record is %s: %s", rec.Phase, rec.Failure))
+	}
+}
+
+// resolve waits for the callback of an upload whose answer was lost, or reports
+// it, or sends it again where the caller has said so.
+func (r *run) resolve(it *item, rec Record) {
+	if it.lost == nil {
+		it.lost = r.unknown(it, errors.New(rec.Failure))
+	}
+	patience := r.o.UnknownAfter
+	if patience == 0 {
+		if r.callbackURL(it) != "" {
+			patience = 30 * time.Minute
+		}
+		patience = max(patience, r.o.ResubmitAfter)
+	}
+	age := time.Since(rec.SentAt)
+	switch {
+	case r.o.ResubmitAfter > 0 && age >= r.o.ResubmitAfter:
+		rec, err := r.l.Apply(r.always, it.key, func(rec Record) (Record, error) { return record.Reclaimed(rec, r.id) })
+		if errors.Is(err, ErrMoved) {
+			rec, err = r.l.Get(r.always, ByKey, it.key)
+		}
+		if err != nil {
+			r.finish(it, StateInterrupted, fmt.Errorf("%w: %w: %w", ErrLedger, err, it.lost))
+			return
+		}
+		it.lost = nil
+		r.advance(it, rec)
+	case age >= patience:
+		r.finish(it, StateUnknown, it.lost)
+	default:
+		next := patience - age
+		if r.o.ResubmitAfter > 0 {
+			next = min(next, r.o.ResubmitAfter-age)
+		}
+		it.timer = time.AfterFunc(next, func() {
+			r.tasks.push(func() { r.look(it, true) })
+		})
+		r.rest(it, unresolved)
+	}
+}
+
+// unknown is the error of an outcome that is not known.
+func (r *run) unknown(it *item, why error) error {
+	return &scriptix.UnknownOutcomeError{Size: -1, Err: &scriptix.Error{Op: "stt.submit", Attempts: it.attempts, Err: why}}
+}
+
+// rest gives an item up until something happens to it. Whoever waits registers
+// first and reads the record second.
+func (r *run) rest(it *item, s stage) {
+	r.mu.Lock()
+	it.stage = s
+	r.mu.Unlock()
+	r.look(it, false)
+}
+
+// look reads the record of an item that rests, and goes on with it if that has
+// moved, or if its time is up.
+func (r *run) look(it *item, timeUp bool) {
+	rec, err := r.l.Get(r.always, ByKey, it.key)
+	if err != nil {
+		return // a hint alone; the poll or the next one finds it
+	}
+	r.mu.Lock()
+	var moved bool
+	switch it.stage {
+	case unresolved:
+		moved = timeUp || rec.Phase != Unknown && rec.Phase != Sent
+	case waiting:
+		moved = rec.Phase != Submitted
+	}
+	if moved {
+		it.stage = working
+	}
+	r.mu.Unlock()
+	if moved {
+		it.disarm()
+		r.advance(it, rec)
+	}
+}
+
+// take makes the caller the owner of an item that waits for its job.
+func (r *run) take(it *item) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if it.stage != waiting {
+		return false
+	}
+	it.stage = working
+	return true
+}
+
+// finish ends an item that has no transcript to hand over.
+func (r *run) finish(it *item, s State, err error) {
+	for _, input := range r.end(it) {
+		o := r.outcome(it, input, s)
+		o.Err = err
+		r.emit(o, nil)
+	}
+}
+
+// end takes an item out of the run and returns its inputs.
+func (r *run) end(it *item) []Input {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	it.stage = ended
+	if r.items[it.key] == it {
+		delete(r.items, it.key)
+	}
+	if r.jobs[it.jobID] == it {
+		delete(r.jobs, it.jobID)
+	}
+	return it.inputs
+}
+
+func (r *run) outcome(it *item, input Input, s State) Outcome {
+	return Outcome{Input: input, Key: it.key, JobID: it.jobID, State: s, Source: it.source, Attempts: it.attempts}
+}
+
+func (r *run) callbackURL(it *item) string {
+	if u := it.inputs[0].Params.WebhookURL; u != "" {
+		return u
+	}
+	return r.c.CallbackURL()
+}
+
+// refusal is the state of what was not tried because of err.
+func (r *run) refusal(err error) State {
+	if errors.Is(err, ErrLedger) {
+		return StateInterrupted
+	}
+	return StateRejected
+}
+
+func (it *item) disarm() {
+	if it.timer != nil {
+		it.timer.Stop()
+		it.timer = nil
+	}
+}

@@ -1,0 +1,405 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/webhook"
+)
+
+// Input is one recording.
+type Input struct {
+	Audio  scriptix.Audio
+	Params scriptix.SubmitParams
+
+	// Key names the recording in the ledger: two inputs of one key are one
+	// recording, and are paid for once. Empty: what [Key] says, for which the
+	// audio is read once more. A [scriptix.Reader] can be read once, so it needs one.
+	Key string
+}
+
+// State is what became of an input.
+type State string
+
+// The states. Of those in which a record stays open, running the same input
+// again on the same ledger goes on where it stopped.
+const (
+	StateDone        State = "done"        // the transcript is there, and the sink took it
+	StateFailed      State = "failed"      // the service ended the job without a transcript; a later run does not try again
+	StateRejected    State = "rejected"    // no job was made, Err says why; a later run tries again
+	StateUnknown     State = "unknown"     // the audio went out and nothing proves or excludes a job; stays open
+	StateSkipped     State = "skipped"     // an earlier run did it; the transcript is not fetched again
+	StateInterrupted State = "interrupted" // stays open: ctx ended, the ledger or the sink failed, or the service keeps the result back
+)
+
+// Outcome is what became of an input.
+type Outcome struct {
+	Input      Input
+	Key        string // "" when the audio could not be read
+	JobID      string // "" when none is known
+	State      State
+	Transcript *scriptix.Transcript // when done, and when the sink would not take it
+	Err        error                // nil when done or skipped
+	Source     scriptix.Source      // how the job's end was learned
+	Attempts   int                  // uploads whose last byte may have gone out, over all runs
+}
+
+// Options are those of [Run]. The zero value is a batch that remembers nothing.
+type Options struct {
+	// Ledger remembers the batch; nil: one in memory. Run does not close it.
+	Ledger Ledger
+
+	// Concurrency is how many recordings are uploaded at once. Zero: one less
+	// than the client's budget allows requests at once, or 4. Jobs that run at
+	// the service do not count.
+	Concurrency int
+
+	// ResubmitAfter has an unknown outcome sent again, which may be billed a
+	// second time, when no callback has told of its job for so long since the
+	// upload. Zero: never.
+	ResubmitAfter time.Duration
+
+	// UnknownAfter is how long an unknown outcome waits for its callback before
+	// it is reported. Zero: half an hour, which is longer than the service tries
+	// to deliver one; without a callback URL it is reported at once. In both
+	// cases ResubmitAfter, where it is longer.
+	UnknownAfter time.Duration
+
+	// Sink takes each transcript: Input, Key, JobID, Transcript, Source and
+	// Attempts are set. The record is marked done once it has returned nil, so a
+	// crash before that brings the same transcript again. An error or a panic is
+	// tried again after 1, 2, 4 and 8 seconds; then the outcome is interrupted.
+	// It is called from several goroutines. Without one the record is marked
+	// done when the loop over Run has come to its next round, or ends.
+	Sink func(context.Context, Outcome) error
+}
+
+// The reasons of interrupted outcomes, for [errors.Is] beside the cause.
+var (
+	ErrLedger  = errors.New("batch: the ledger failed")
+	ErrSink    = errors.New("batch: the sink failed")
+	ErrStopped = errors.New("batch: stopped before it was done; run it again to go on")
+)
+
+// Run transcribes recordings and yields what became of each input, as it ends:
+// every one exactly once, in no particular order.
+//
+// Each is claimed in the ledger before its first byte goes out, and its job's id
+// is stored before anything else happens to it. A run that is killed is resumed
+// by running the same inputs on the same ledger: what is done is skipped, known
+// jobs are waited for, interrupted uploads go on, and what the service may have
+// but nobody heard of is never sent again unless Options.ResubmitAfter says so.
+// The callback URL gets a parameter that tells of such a job even so. While Run
+// lasts, callbacks received by the client are stored in the ledger before they
+// are acknowledged; [NewHandler] does it at any time.
+//
+// Inputs of one key are one recording: while it is open each of them gets its
+// outcome, and the sink is called for each; later ones are skipped.
+//
+// When ctx ends nothing is submitted any more, an upload that is all out gets
+// five seconds for its answer, and what is in flight is yielded as interrupted.
+// Inputs not yet taken from in are not yielded. Leaving the loop stops the same
+// way. Either way nothing is lost, and no goroutine stays: in is pulled from
+// one, so it must not block for ever. When the ledger fails the inputs
+// concerned are yielded with the error; nothing is sent that it has not stored.
+// A key that is refused, or a quota that is used up, rejects what is left
+// without trying. Other failures of a submit that made no job are tried again for
+// a quarter of an hour, so that an outage stops the batch and does not fail it.
+//
+// It costs two requests per recording, and polls when callbacks do not come. The
+// request budget survives a restart if the client has that of [Budget].
+func Run(ctx context.Context, c *scriptix.Client, in iter.Seq[Input], o Options) iter.Seq[Outcome] {
+	return func(yield func(Outcome) bool) {
+		if in == nil {
+			return
+		}
+		if err := o.check(c); err != nil {
+			for input := range in {
+				if !yield(Outcome{Input: input, Key: input.Key, State: StateRejected, Err: err}) {
+					return
+				}
+			}
+			return
+		}
+		r := newRun(ctx, c, o)
+		defer r.leave()
+		r.start(in)
+		for res := range r.out {
+			more := yield(res.Outcome)
+			if res.after != nil {
+				res.after()
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+func (o Options) check(c *scriptix.Client) error {
+	switch {
+	case c == nil:
+		return errors.New("batch: the client is nil")
+	case o.Concurrency < 0 || o.ResubmitAfter < 0 || o.UnknownAfter < 0:
+		return errors.New("batch: an option is negative; zero stands for its default")
+	}
+	return nil
+}
+
+// run is one call of Run.
+type run struct {
+	ctx    context.Context //nolint:containedctx // ends with the caller's, when the consumer leaves, and when all is done
+	cancel context.CancelCauseFunc
+	always context.Context //nolint:containedctx // for the ledger: what happened is stored though ctx ended
+	c      *scriptix.Client
+	l      Ledger
+	o      Options
+	id     string
+
+	inputs  chan Input
+	again   queue[*item]  // to be uploaded, found in the ledger or decided so
+	tasks   queue[func()] // everything else
+	watcher *scriptix.Watcher
+	stop    func() // of OnEvent
+	out     chan result
+	gone    chan struct{} // the consumer has left
+	wg      sync.WaitGroup
+
+	mu      sync.Mutex
+	items   map[string]*item // by key, until they end
+	jobs    map[string]*item // by job id, those waited for
+	left    []Input          // taken from in when it was too late
+	pending int              // inputs taken and not yielded
+	fed     bool             // in has ended
+	halted  error            // why nothing is submitted any more
+}
+
+// result is an outcome, and what is done once the consumer has seen it.
+type result struct {
+	Outcome
+	after func()
+}
+
+// errComplete ends a run that has nothing left to do.
+var errComplete = errors.New("batch: all done")
+
+func newRun(ctx context.Context, c *scriptix.Client, o Options) *run {
+	if o.Ledger == nil {
+		o.Ledger = Memory()
+	}
+	if o.Concurrency == 0 {
+		o.Concurrency = 4
+		if n := c.Budget().Concurrent; n > 0 {
+			o.Concurrency = max(1, n-1)
+		}
+	}
+	r := &run{
+		c: c, l: o.Ledger, o: o, id: newToken()[:8], always: context.WithoutCancel(ctx),
+		inputs: make(chan Input), again: newQueue[*item](), tasks: newQueue[func()](), watcher: c.STT.NewWatcher(),
+		out: make(chan result), gone: make(chan struct{}),
+		items: make(map[string]*item), jobs: make(map[string]*item),
+	}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	return r
+}
+
+// start starts what works on the inputs. The last of it closes out.
+func (r *run) start(in iter.Seq[Input]) {
+	r.stop = r.c.OnEvent(func(ctx context.Context, e webhook.Event) error { return store(ctx, r.l, e) })
+	changes, err := r.l.Watch(r.ctx)
+	if err != nil {
+		r.halt(fmt.Errorf("%w: %w", ErrLedger, err))
+	}
+	r.wg.Go(func() { r.feed(in) })
+	r.wg.Go(func() { r.listen(changes) })
+	r.wg.Go(r.poll)
+	for range r.o.Concurrency {
+		r.wg.Go(r.upload)
+	}
+	for range max(2, r.o.Concurrency) {
+		r.wg.Go(r.toil)
+	}
+	go func() {
+		defer close(r.out)
+		r.wg.Wait()
+		r.interrupt()
+	}()
+}
+
+// leave ends the run and waits for all of it.
+func (r *run) leave() {
+	close(r.gone)
+	r.cancel(ErrStopped)
+	for range r.out { //nolint:revive // until it is closed; nobody wants them
+	}
+	r.stop()
+}
+
+// feed takes the inputs.
+func (r *run) feed(in iter.Seq[Input]) {
+	defer func() {
+		r.mu.Lock()
+		r.fed = true
+		r.mu.Unlock()
+		r.release(0)
+	}()
+	for input := range in {
+		if r.ctx.Err() != nil {
+			return
+		}
+		r.mu.Lock()
+		r.pending++
+		r.mu.Unlock()
+		select {
+		case r.inputs <- input:
+		case <-r.ctx.Done():
+			r.mu.Lock()
+			r.left = append(r.left, input)
+			r.mu.Unlock()
+			return
+		}
+	}
+}
+
+// upload is one of the workers that begin inputs and send their audio.
+func (r *run) upload() {
+	for r.ctx.Err() == nil {
+		if it, ok := r.again.pop(); ok {
+			r.submit(it)
+			continue
+		}
+		select {
+		case input := <-r.inputs:
+			r.begin(input)
+		case <-r.again.ready:
+		case <-r.ctx.Done():
+		}
+	}
+}
+
+// toil is one of the workers that do everything else.
+func (r *run) toil() {
+	for r.ctx.Err() == nil {
+		if task, ok := r.tasks.pop(); ok {
+			task()
+			continue
+		}
+		select {
+		case <-r.tasks.ready:
+		case <-r.ctx.Done():
+		}
+	}
+}
+
+// halt stops the submitting, not the rest.
+func (r *run) halt(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.halted == nil {
+		r.halted = err
+	}
+}
+
+func (r *run) halting() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.halted
+}
+
+// release counts inputs that were yielded. With the last of them the run ends.
+func (r *run) release(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending -= n
+	if r.fed && r.pending == 0 {
+		r.cancel(errComplete)
+	}
+}
+
+// emit hands an outcome to the consumer, if there still is one.
+func (r *run) emit(o Outcome, after func()) {
+	select {
+	case r.out <- result{o, after}:
+	case <-r.gone:
+	}
+	r.release(1)
+}
+
+// interrupt yields what is left when everything has stopped.
+func (r *run) interrupt() {
+	r.mu.Lock()
+	left := r.left
+	var open []*item
+	for _, it := range r.items {
+		open = append(open, it)
+	}
+	r.mu.Unlock()
+	for _, it := range open {
+		it.disarm()
+		err := r.stopped()
+		if it.lost != nil {
+			err = fmt.Errorf("%w: %w", err, it.lost)
+		}
+		r.finish(it, StateInterrupted, err)
+	}
+	for _, input := range left {
+		r.emit(Outcome{Input: input, Key: input.Key, State: StateInterrupted, Err: r.stopped()}, nil)
+	}
+}
+
+// stopped is why the run ended early.
+func (r *run) stopped() error {
+	cause := context.Cause(r.ctx)
+	if err := r.ctx.Err(); err != nil && !errors.Is(cause, err) {
+		cause = fmt.Errorf("%w: %w", err, cause)
+	}
+	return fmt.Errorf("%w: %w", ErrStopped, cause)
+}
+
+// queue is an unbounded queue for several workers.
+type queue[T any] struct {
+	mu    *sync.Mutex
+	items *[]T
+	ready chan struct{} // there may be something
+}
+
+func newQueue[T any]() queue[T] {
+	return queue[T]{new(sync.Mutex), new([]T), make(chan struct{}, 1)}
+}
+
+func (q queue[T]) push(v T) {
+	q.mu.Lock()
+	*q.items = append(*q.items, v)
+	q.mu.Unlock()
+	q.signal()
+}
+
+func (q queue[T]) pop() (v T, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(*q.items) == 0 {
+		return v, false
+	}
+	v = (*q.items)[0]
+	var none T
+	(*q.items)[0] = none
+	*q.items = (*q.items)[1:]
+	if len(*q.items) > 0 {
+		q.signal()
+	} else {
+		*q.items = nil
+	}
+	return v, true
+}
+
+func (q queue[T]) signal() {
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}

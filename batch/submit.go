@@ -1,0 +1,228 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/internal/record"
+)
+
+const (
+	// grace is how long an upload that is all out may wait for its answer after
+	// the run was stopped: without the answer its outcome is unknown.
+	grace = 5 * time.Second
+
+	maxSubmits = 10 // of one item that made no job; with their waits about a quarter of an hour
+	firstPause = 2 * time.Second
+	maxPause   = 5 * time.Minute
+	maxWrites  = 5 // tries to store what must not be forgotten
+)
+
+// submit sends an item until a job is made, or may have been, or is refused.
+// The worker waits out what may pass, so that an outage stops the intake too.
+func (r *run) submit(it *item) {
+	for try := 1; ; try++ {
+		rec, err := r.l.Get(r.always, ByKey, it.key)
+		if err != nil {
+			r.finish(it, StateInterrupted, fmt.Errorf("%w, so nothing was sent: %w", ErrLedger, err))
+			return
+		}
+		if rec.Phase != Claimed && rec.Upload == "" || rec.JobID != "" {
+			r.advance(it, rec) // a callback was faster
+			return
+		}
+		if halted := r.halting(); halted != nil {
+			r.finish(it, r.refusal(halted), fmt.Errorf("batch: not submitted: %w", halted))
+			return
+		}
+		job, err := r.send(it, rec)
+		if err == nil {
+			r.accepted(it, job)
+			return
+		}
+		pause := min(firstPause<<(try-1), maxPause)
+		if !r.failed(it, err, try, &pause) {
+			return
+		}
+		select {
+		case <-time.After(pause):
+		case <-r.ctx.Done():
+			return // it is yielded as interrupted
+		}
+	}
+}
+
+// send makes one submit of an item.
+func (r *run) send(it *item, rec Record) (*scriptix.Job, error) {
+	input := it.inputs[0]
+	params := input.Params
+	if u := r.callbackURL(it); u != "" {
+		var err error
+		if params.WebhookURL, err = withToken(u, rec.Token); err != nil {
+			return nil, &scriptix.Error{Op: "stt.submit", Err: fmt.Errorf("%w: %w", scriptix.ErrInvalid, err)}
+		}
+	}
+	var whole atomic.Bool
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.ctx))
+	defer cancel(nil)
+	stop := context.AfterFunc(r.ctx, func() {
+		if !whole.Load() {
+			cancel(r.stopped())
+			return
+		}
+		timer := time.AfterFunc(grace, func() { cancel(r.stopped()) })
+		context.AfterFunc(ctx, func() { timer.Stop() })
+	})
+	defer stop()
+
+	// From here on a job may exist: that has to be known before the last byte goes.
+	mark := func() error {
+		if err := r.change(it.key, func(rec Record) (Record, error) { return record.Sending(rec, r.id, time.Now()) }); err != nil {
+			return err
+		}
+		whole.Store(true)
+		return nil
+	}
+	audio, done, err := marked(ctx, input.Audio, mark)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	opts := []scriptix.SubmitOption{scriptix.OnUploadCreated(func(_ context.Context, token string) error {
+		return r.change(it.key, func(rec Record) (Record, error) { return record.Uploading(rec, token, r.id) })
+	})}
+	if rec.Upload != "" {
+		if err := r.change(it.key, func(rec Record) (Record, error) { return record.Uploading(rec, rec.Upload, r.id) }); err != nil {
+			return nil, err
+		}
+		opts = append(opts, scriptix.ResumeUpload(rec.Upload))
+	}
+	return r.c.STT.Submit(ctx, audio, params, opts...)
+}
+
+// accepted stores a job's id. Until that is durable nothing else happens to it.
+func (r *run) accepted(it *item, job *scriptix.Job) {
+	it.jobID = job.ID
+	now := time.Now()
+	due := now.Add(job.Duration/5 + 3*time.Minute) // the priors of the waiting, and its grace
+	rec, err := r.insist(it.key, func(rec Record) Record { return record.Accepted(rec, job.ID, job.Duration, due, now) })
+	if err != nil {
+		r.finish(it, StateInterrupted, fmt.Errorf("%w: the job was made, and its id is not stored: %w", ErrLedger, err))
+		return
+	}
+	r.advance(it, rec)
+}
+
+// failed deals with a submit that brought no job, and says whether to try again
+// after the pause.
+func (r *run) failed(it *item, err error, try int, pause *time.Duration) (again bool) {
+	interrupted, resumable := errors.AsType[*scriptix.UploadInterruptedError](err)
+	e, _ := errors.AsType[*scriptix.Error](err)
+	switch {
+	case errors.Is(err, ErrMoved):
+		return true // somebody else was faster: the record tells
+	case errors.Is(err, ErrLedger):
+		r.finish(it, StateInterrupted, err)
+		return false
+	case errors.Is(err, scriptix.ErrUnknownOutcome):
+		it.lost = err
+		return r.after(it, err, false, func(rec Record) Record { return record.Lost(rec, err.Error(), time.Now()) })
+	case resumable:
+		token := interrupted.Token
+		if !r.after(it, err, true, func(rec Record) Record {
+			if kept, err := record.Uploading(rec, token, r.id); err == nil {
+				return kept
+			}
+			return rec
+		}) {
+			return false
+		}
+	case e != nil && errors.Is(err, scriptix.ErrNotFound) && e.Op != "stt.submit":
+		// The upload is gone at the service.
+		if !r.after(it, err, true, func(rec Record) Record { return record.UploadGone(rec, err.Error(), time.Now()) }) {
+			return false
+		}
+	case r.ctx.Err() != nil:
+		r.after(it, err, true, record.Unsent)
+		return false
+	case !temporary(err):
+		if errors.Is(err, scriptix.ErrUnauthorized) || errors.Is(err, scriptix.ErrQuota) {
+			r.halt(err)
+		}
+		r.reject(it, err)
+		return false
+	case !r.after(it, err, true, record.Unsent):
+		return false
+	}
+	if try >= maxSubmits {
+		if !resumable {
+			r.reject(it, err)
+			return false
+		}
+		r.finish(it, StateInterrupted, err)
+		return false
+	}
+	if e != nil {
+		*pause = max(*pause, e.RetryAfter)
+	}
+	return r.ctx.Err() == nil
+}
+
+// after stores what a failed submit means. It goes on from the record, or
+// reports whether the caller may.
+func (r *run) after(it *item, cause error, mayGoOn bool, change func(Record) Record) bool {
+	rec, err := r.insist(it.key, change)
+	if err != nil {
+		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w; before that: %w", ErrLedger, err, cause))
+		return false
+	}
+	if mayGoOn {
+		return true
+	}
+	r.advance(it, rec)
+	return false
+}
+
+func (r *run) reject(it *item, err error) {
+	if r.after(it, err, true, func(rec Record) Record { return record.Refused(rec, err.Error()) }) {
+		r.finish(it, StateRejected, err)
+	}
+}
+
+// change makes a change durable, and names the ledger when that fails.
+func (r *run) change(key string, change func(Record) (Record, error)) error {
+	if _, err := r.l.Apply(r.always, key, change); err != nil {
+		return fmt.Errorf("%w: %w", ErrLedger, err)
+	}
+	return nil
+}
+
+// insist makes a change durable that must not be forgotten, in several tries.
+func (r *run) insist(key string, change func(Record) Record) (rec Record, err error) {
+	for try := range maxWrites {
+		if try > 0 {
+			time.Sleep(100 * time.Millisecond << try)
+		}
+		rec, err = r.l.Apply(r.always, key, func(rec Record) (Record, error) { return change(rec), nil })
+		if err == nil || errors.Is(err, ErrJobTaken) || errors.Is(err, ErrRule) || errors.Is(err, ErrClosed) {
+			return rec, err
+		}
+	}
+	return rec, err
+}
+
+// temporary reports whether a submit that made no job may go well later.
+func temporary(err error) bool {
+	if errors.Is(err, scriptix.ErrAudio) || errors.Is(err, scriptix.ErrInvalid) {
+		return false
+	}
+	if errors.Is(err, scriptix.ErrBudget) || errors.Is(err, scriptix.ErrServer) || errors.Is(err, scriptix.ErrRateLimited) || errors.Is(err, scriptix.ErrBadAnswer) {
+		return true
+	}
+	e, ok := errors.AsType[*scriptix.Error](err)
+	return ok && e.StatusCode == 0
+}

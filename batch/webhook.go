@@ -1,0 +1,115 @@
+package batch
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/internal/record"
+	"github.com/scriptix-io/scriptix-go/webhook"
+)
+
+// TokenParam is the parameter of the callback URL's query that names the
+// recording. It lets a callback tell of a job whose id never arrived.
+const TokenParam = "scriptix_token"
+
+// NewHandler makes the handler that receives the callbacks of a batch. It
+// verifies each one, stores it in the ledger, wakes whoever waits for it in this
+// process, and only then answers 200: what was acknowledged outlives the
+// process. What cannot be stored is answered with 503 and comes again.
+//
+// A client made with [scriptix.WithWebhook] needs none while a [Run] is under
+// way, for Run stores what the client's own handler receives. This one takes
+// callbacks between runs too. A nil client is fine for a service that does
+// nothing but receive. The secrets are one, or several while they are rotated.
+func NewHandler(c *scriptix.Client, l Ledger, secrets ...string) (http.Handler, error) {
+	if l == nil {
+		return nil, errors.New("batch: NewHandler: the ledger is nil")
+	}
+	return webhook.NewHandler(func(ctx context.Context, e webhook.Event) error {
+		if err := store(ctx, l, e); err != nil {
+			return err
+		}
+		if c == nil {
+			return nil
+		}
+		return c.Deliver(ctx, e)
+	}, secrets)
+}
+
+// store makes an authentic event durable: in its record, or parked until that
+// is known. Events that tell of no end are not kept.
+func store(ctx context.Context, l Ledger, e webhook.Event) error {
+	if e.Type != webhook.TranscriptionCompleted && e.Type != webhook.TranscriptionFailed ||
+		e.Data.ID == "" || checkLength(e.Data.ID) != nil {
+		return nil
+	}
+	heard := Event{
+		JobID: e.Data.ID, Token: tokenOf(e.Target), Failed: e.Type == webhook.TranscriptionFailed,
+		Failure: e.Data.Error, Duration: e.Data.Duration, At: time.Now().UTC(),
+	}
+	for range 3 {
+		key, err := addressee(ctx, l, heard)
+		if err != nil || key == "" {
+			return err
+		}
+		_, err = l.Apply(ctx, key, func(r Record) (Record, error) { return record.Heard(r, heard), nil })
+		if !errors.Is(err, ErrJobTaken) {
+			return err
+		}
+		// Somebody bound the job to its own record since it was looked for.
+	}
+	return fmt.Errorf("batch: a callback about job %q: %w", heard.JobID, ErrJobTaken)
+}
+
+// addressee finds the record that an event is about, by its job and then by its
+// token; "" if the event was parked. The job goes first: the token is not
+// signed, so it must not bring a job to another record than its own.
+func addressee(ctx context.Context, l Ledger, e Event) (key string, err error) {
+	r, err := l.Get(ctx, ByJob, e.JobID)
+	if errors.Is(err, ErrNoRecord) && e.Token != "" {
+		r, err = l.Get(ctx, ByToken, e.Token)
+	}
+	if errors.Is(err, ErrNoRecord) {
+		return l.Park(ctx, e)
+	}
+	return r.Key, err
+}
+
+// tokenOf reads the token from the target that a callback was posted to.
+func tokenOf(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return ""
+	}
+	if token := u.Query().Get(TokenParam); checkLength(token) == nil {
+		return token
+	}
+	return ""
+}
+
+// withToken puts the token into a callback URL, behind the query it has.
+func withToken(callback, token string) (string, error) {
+	u, err := url.Parse(callback)
+	if err != nil {
+		return "", errors.New("batch: the callback URL cannot be parsed") // its text may hold a secret
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += TokenParam + "=" + url.QueryEscape(token)
+	return u.String(), nil
+}
+
+// newToken returns 128 random bits, for nobody must guess a token.
+func newToken() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
