@@ -174,9 +174,6 @@ func (s *scheduler) work(asking, ctx context.Context) {
 		return
 	}
 	job, err := s.core.status(ctx, call{jobID: r.id, class: ClassPoll, single: true, permit: permit})
-	if permit != nil {
-		permit.Done(RateInfo{}) // before the next one is asked for
-	}
 	s.polled(ctx, r, job, err)
 }
 

@@ -19,14 +19,19 @@ import (
 // service is the least a client needs to wait: a transport that knows when jobs
 // end. It is for tests with more requests than the fake can take in a second.
 type service struct {
-	t       *testing.T
-	latency time.Duration
-	respond func(id string, n int) *http.Response // n counts the job's polls from 1; nil: as usual
+	t         *testing.T
+	latency   time.Duration
+	forgetful bool                                  // keeps no times of requests, where there are very many
+	respond   func(id string, n int) *http.Response // n counts the job's polls from 1; nil: as usual
+	create    func(id string) (j serviceJob, answered bool)
+	refuse    int       // so many requests, with a 429
+	refused   time.Time // when that was last
 
 	mu      sync.Mutex
 	jobs    map[string]*serviceJob
 	polls   int
 	seen    []time.Time // of every request
+	kinds   []string
 	open    int
 	most    int // at once
 	created int
@@ -35,6 +40,7 @@ type service struct {
 type serviceJob struct {
 	started, ended time.Time
 	failure        string
+	polled         bool
 	polls          []time.Time
 }
 
@@ -73,7 +79,10 @@ func (s *service) requests() int {
 func (s *service) RoundTrip(req *http.Request) (*http.Response, error) {
 	now := time.Now()
 	s.mu.Lock()
-	s.seen = append(s.seen, now)
+	if !s.forgetful {
+		s.seen = append(s.seen, now)
+		s.kinds = append(s.kinds, kind(req))
+	}
 	s.open++
 	s.most = max(s.most, s.open)
 	s.mu.Unlock()
@@ -91,17 +100,45 @@ func (s *service) RoundTrip(req *http.Request) (*http.Response, error) {
 	case <-req.Context().Done():
 		return nil, req.Context().Err()
 	}
-	return s.answer(req), nil
+	if r := s.answer(req); r != nil {
+		return r, nil
+	}
+	return nil, io.ErrUnexpectedEOF
+}
+
+func kind(req *http.Request) string {
+	switch {
+	case req.Method == http.MethodPost:
+		return "submit"
+	case strings.HasSuffix(req.URL.Path, "/result"):
+		return "result"
+	}
+	return "poll"
 }
 
 func (s *service) answer(req *http.Request) *http.Response {
 	path := strings.Split(strings.TrimPrefix(req.URL.Path, "/api/v3/stt"), "/")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.refuse > 0 {
+		s.refuse--
+		s.refused = time.Now()
+		r := response(http.StatusTooManyRequests, `{"error":"Rate Limit Exceeded","retry_after":20}`)
+		r.Header.Set("Retry-After", "20")
+		return r
+	}
 	if req.Method == http.MethodPost {
 		s.created++
 		id := fmt.Sprintf("stt_%06d", s.created)
-		s.jobs[id] = &serviceJob{started: time.Now(), ended: time.Now().Add(time.Minute)}
+		j := serviceJob{started: time.Now(), ended: time.Now().Add(time.Minute)}
+		if s.create != nil {
+			var answered bool
+			if j, answered = s.create(id); !answered {
+				s.jobs[id] = &j
+				return nil
+			}
+		}
+		s.jobs[id] = &j
 		return response(http.StatusCreated, fmt.Sprintf(`{"id":%q,"status":"uploaded"}`, id))
 	}
 	if !assert.Len(s.t, path, 3) {
@@ -116,7 +153,10 @@ func (s *service) answer(req *http.Request) *http.Response {
 	if j == nil {
 		return response(http.StatusNotFound, `{"error":"Not Found","message":"no such job"}`)
 	}
-	j.polls = append(j.polls, time.Now())
+	j.polled = true
+	if !s.forgetful {
+		j.polls = append(j.polls, time.Now())
+	}
 	if s.respond != nil {
 		if r := s.respond(id, len(j.polls)); r != nil {
 			return r

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -538,4 +539,67 @@ func TestIDThatCannotBeAskedForEndsItsWait(t *testing.T) {
 			assert.Zero(t, s.requests())
 		})
 	}
+}
+
+func TestTightBudgetServesResultsBeforeSubmitsBeforePolls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(scriptix.WithLimits(scriptix.Limits{PerMinute: 20, Concurrent: 4}))
+		ctx, cancel := context.WithCancel(t.Context())
+		w := c.STT.NewWatcher()
+		for i := range 500 {
+			id := fmt.Sprintf("job_%03d", i)
+			s.start(id, 100*time.Hour)
+			w.Add(scriptix.Job{ID: id, CreatedAt: time.Now().Add(-time.Duration(i) * time.Minute)})
+		}
+		var running sync.WaitGroup
+		for range 200 {
+			running.Go(func() {
+				_, err := c.STT.Submit(ctx, scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+				assert.NoError(t, err)
+			})
+		}
+		for range 200 {
+			running.Go(func() {
+				_, err := c.STT.Result(ctx, "job_000")
+				assert.NoError(t, err)
+			})
+		}
+		running.Go(func() {
+			for range w.All(ctx) {
+			}
+		})
+		time.Sleep(2 * time.Minute)
+		s.mu.Lock()
+		s.refuse = 1
+		s.mu.Unlock()
+		time.Sleep(40 * time.Minute)
+		cancelled := s.requests()
+		require.Greater(t, cancelled, 400)
+		cancel()
+		running.Wait()
+
+		count := map[string]int{}
+		for i, kind := range s.kinds {
+			switch count[kind]++; {
+			case count["result"] == 200 && kind == "result":
+				t.Logf("results served after %d requests: %v", i+1, count)
+				assert.LessOrEqual(t, i, 260)
+				assert.GreaterOrEqual(t, count["submit"], 15)
+				assert.GreaterOrEqual(t, count["poll"], 15)
+				assert.Less(t, count["submit"], 50)
+			case count["submit"] == 200 && kind == "submit":
+				t.Logf("submits served after %d requests: %v", i+1, count)
+				assert.GreaterOrEqual(t, count["poll"], 38)
+				assert.Less(t, count["poll"], 100)
+			}
+		}
+		assert.InDelta(t, 400, count["result"]+count["submit"], 1, "one that was refused came again")
+		assert.LessOrEqual(t, s.within(time.Minute), 20)
+		for _, at := range s.seen {
+			after := at.Sub(s.refused)
+			assert.False(t, after > 0 && after < 20*time.Second, "a 429 with Retry-After: 20 stops all of them; one came after %v", after)
+		}
+	})
 }

@@ -1,0 +1,210 @@
+package due_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/scriptix-io/scriptix-go/internal/due"
+)
+
+func TestModelKnowsThePriorsUntilTwentyJobsEnded(t *testing.T) {
+	t.Parallel()
+	var m due.Model
+	for range 19 {
+		m.Ended(time.Hour, 10*time.Minute)
+	}
+	assert.Equal(t, time.Minute, m.Queue())
+	assert.InDelta(t, 0.2, m.Ratio(), 0)
+	assert.Equal(t, 3*time.Minute, m.Expect(10*time.Minute))
+	m.Ended(time.Hour, 10*time.Minute)
+	assert.Equal(t, 58*time.Minute, m.Queue(), "durations that are all the same teach no ratio")
+	assert.Equal(t, time.Hour, m.Expect(10*time.Minute))
+}
+
+func TestModelLearnsQueueAndRatioInSpiteOfOutliers(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	var m due.Model
+	for i := range 1000 {
+		duration := time.Duration(1+rng.IntN(120)) * time.Minute
+		took := 7*time.Minute + time.Duration(0.12*float64(duration)) + time.Duration(rng.IntN(60))*time.Second
+		if i%10 == 0 {
+			took += 5 * time.Hour
+		}
+		m.Ended(took, duration)
+	}
+	assert.InDelta(t, 0.12, m.Ratio(), 0.02)
+	assert.InDelta(t, 8, m.Queue().Minutes(), 1.5)
+}
+
+func TestModelForgetsWhatEndedTwoHundredJobsAgo(t *testing.T) {
+	t.Parallel()
+	var m due.Model
+	for range 300 {
+		m.Ended(3*time.Hour, time.Minute)
+	}
+	for range 200 {
+		m.Ended(time.Minute, time.Minute)
+	}
+	assert.LessOrEqual(t, m.Expect(time.Minute), time.Minute+time.Second)
+}
+
+func TestModelDoesNotRunAwayFromWhatItsOwnPollsFind(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 5))
+	var m due.Model
+	looks, jobs := 0, 3000
+	var late time.Duration
+	for range jobs {
+		duration := time.Duration(5+rng.IntN(55)) * time.Minute
+		took := 10*time.Minute + time.Duration((0.1+0.1*rng.Float64())*float64(duration))
+		age, seen := due.Due(m.Expect(duration), false), time.Duration(0)
+		for looks++; age < took; looks++ {
+			seen = age
+			age += due.Gap(age, rng.Float64())
+		}
+		late += age - took
+		m.Found(age, seen, duration)
+	}
+	assert.Less(t, looks, jobs*3/2)
+	assert.Less(t, late/time.Duration(jobs), 3*time.Minute)
+	assert.InDelta(t, 19, m.Expect(time.Hour).Minutes(), 5)
+}
+
+func TestLooksInVainOverruleTheModelUntilAJobEnds(t *testing.T) {
+	t.Parallel()
+	var m due.Model
+	for range 10 {
+		m.Running("the same job", time.Hour, 0)
+	}
+	assert.Equal(t, time.Minute, m.Expect(0), "one job that hangs says nothing of the others")
+	for i := range 4 {
+		m.Running(fmt.Sprint(i), time.Duration(20+i)*time.Minute, 0)
+	}
+	assert.Equal(t, 25*time.Minute, m.Expect(0))
+	assert.Equal(t, time.Minute, m.Usual(0))
+	m.Ended(8*time.Minute, 0)
+	assert.Equal(t, 8*time.Minute, m.Expect(0))
+}
+
+func TestGapsAreAMinuteAtLeastAndAnHourAtMostAndJitterShortensThem(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ age, want time.Duration }{
+		{0, time.Minute}, {10 * time.Minute, time.Minute}, {2 * time.Hour, 12 * time.Minute}, {100 * time.Hour, time.Hour},
+	} {
+		assert.Equal(t, tt.want, due.Gap(tt.age, 0))
+		assert.Less(t, due.Gap(tt.age, 0.9), tt.want)
+		assert.Greater(t, due.Gap(tt.age, 0.999), tt.want*8/10)
+	}
+}
+
+func TestEarlyPollsGrowFromTwoSecondsToAMinute(t *testing.T) {
+	t.Parallel()
+	var age time.Duration
+	var ages []int
+	polls := 0
+	for {
+		gap, ok := due.Early(polls, age, 0, 0.5)
+		if !ok {
+			break
+		}
+		polls++
+		age += gap
+		ages = append(ages, int(age.Seconds()))
+	}
+	assert.Equal(t, []int{1, 4, 8, 14, 24, 38, 59, 90, 137}, ages)
+	gap, ok := due.Early(0, 0, time.Hour, 0)
+	assert.True(t, ok)
+	assert.InDelta(t, 58, gap.Seconds(), 1, "an hour of audio is not done in two seconds")
+	_, ok = due.Early(1, time.Hour, 0, 0)
+	assert.False(t, ok)
+}
+
+func TestPollsArePushedBackOnlySoFar(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, 15*time.Minute, due.Latest(5*time.Minute, false))
+	assert.Equal(t, 4*time.Hour, due.Latest(2*time.Hour, false))
+	assert.Equal(t, 130*time.Minute, due.Latest(2*time.Hour, true))
+}
+
+func TestSenderTriesAgainAfterOneSixAndTwentyOneMinutes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ now, want time.Duration }{
+		{0, time.Minute}, {time.Minute, 6 * time.Minute}, {5 * time.Minute, 6 * time.Minute}, {20 * time.Minute, 21 * time.Minute},
+	} {
+		at, ok := due.Resent(0, tt.now)
+		assert.True(t, ok)
+		assert.Equal(t, tt.want, at)
+	}
+	_, ok := due.Resent(0, 21*time.Minute)
+	assert.False(t, ok)
+}
+
+func TestRequestsAfterACallbackBackOffFromFiveSeconds(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, 5*time.Second, due.Again(0))
+	assert.Equal(t, 7500*time.Millisecond, due.Again(1))
+	assert.Equal(t, 10*time.Minute, due.Again(200))
+}
+
+func TestHooksAreTrustedUntilHalfOfTheEndsComeWithoutThem(t *testing.T) {
+	t.Parallel()
+	var h due.Hooks
+	missed := 0
+	for h.Arrive() {
+		h.Ended(false)
+		missed++
+	}
+	assert.Equal(t, 35, missed)
+	for !h.Arrive() {
+		h.Ended(true)
+	}
+	for range 500 {
+		h.Ended(true)
+	}
+	assert.InDelta(t, 1, h.Share(), 0.001)
+}
+
+func TestJobIsPassedOnceFiveLaterOnesEnded(t *testing.T) {
+	t.Parallel()
+	var f due.Front
+	for i := range 4 {
+		f.Ended(time.Duration(100+i) * time.Second)
+	}
+	assert.False(t, f.Passed(0, 0))
+	f.Ended(time.Second)
+	assert.False(t, f.Passed(time.Second, 0))
+	f.Ended(200 * time.Second)
+	assert.True(t, f.Passed(time.Second, 30*time.Second))
+	assert.False(t, f.Passed(80*time.Second, 30*time.Second))
+}
+
+func TestVerdictsOnNewsAboutARecord(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name       string
+		have, told due.State
+		callback   bool
+		want       due.Verdict
+	}{
+		{"a poll finds it running", due.Running, due.Running, false, due.Progress},
+		{"a poll finds its end", due.Running, due.Succeeded, false, due.End},
+		{"a poll finds that it failed", due.Running, due.Failed, false, due.End},
+		{"a callback completes it", due.Running, due.Succeeded, true, due.End},
+		{"a callback says that it failed", due.Running, due.Failed, true, due.Confirm},
+		{"a callback comes twice", due.Succeeded, due.Succeeded, true, due.Duplicate},
+		{"a callback contradicts", due.Succeeded, due.Failed, true, due.Contradiction},
+		{"a poll contradicts", due.Failed, due.Succeeded, false, due.Contradiction},
+		{"the API lags behind", due.Succeeded, due.Running, false, due.Nothing},
+		{"a poll confirms what a callback said", due.Succeeded, due.Succeeded, false, due.Nothing},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tt.want, due.Judge(tt.have, tt.told, tt.callback))
+		})
+	}
+}
