@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 )
@@ -37,6 +38,9 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 		g.answer = g.idle
 	}
 	resp, err := a.send(g, req)
+	if err == nil {
+		err = settle(resp)
+	}
 	if err != nil {
 		if cause := g.stalled(req.Context()); cause != nil {
 			err = cause
@@ -50,6 +54,26 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	info.Sent = true
 	resp.Body = &incoming{ReadCloser: resp.Body, guard: g, parent: req.Context(), permit: permit, info: info}
 	return resp, nil
+}
+
+// settle makes an answer one that http.Client hands on as it came: a body that
+// can be read to its end, and no Location that it would fail on.
+func settle(resp *http.Response) error {
+	if resp == nil {
+		return errors.New("the RoundTripper returned neither an answer nor an error")
+	}
+	switch {
+	case resp.Body == nil:
+		resp.Body = http.NoBody
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		// This body is the connection, which ends with no context.
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
+	}
+	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
+		resp.Header.Del("Location")
+	}
+	return nil
 }
 
 func (a attempt) send(g *guard, req *http.Request) (*http.Response, error) {

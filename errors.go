@@ -286,9 +286,7 @@ const maxFields = 32
 // gateway's page: a JSON object that holds error or message.
 func refuses(body []byte) bool {
 	top := object(body)
-	_, hasError := top["error"]
-	_, hasMessage := top["message"]
-	return hasError || hasMessage
+	return present(top["error"]) || present(top["message"])
 }
 
 var urlQuery = regexp.MustCompile(`(?i)(https?://[^\s?"'<>]*)\?[^\s"'<>]*`)

@@ -42,7 +42,7 @@ func (f form) open(ctx context.Context) (*opened, error) {
 		contentType: "multipart/form-data; boundary=" + boundary,
 		length:      -1, audioSize: src.size, audioRead: func() int64 { return audio.read },
 		oneShot: f.audio.oneShot, progress: f.progress,
-		Reader: io.MultiReader(bytes.NewReader(head), audio, bytes.NewReader(tail)),
+		Reader: io.MultiReader(bytes.NewReader(head), audio, &ending{tail}),
 		close:  src.Close,
 	}
 	if src.size >= 0 {
@@ -83,6 +83,18 @@ type opened struct {
 	audioRead   func() int64            // how much of the audio was read, between two Reads; nil: the body is all audio
 	oneShot     bool                    // cannot be opened again once a byte of the audio left
 	progress    func(sent, total int64) // told how much of the audio left; nil: nobody asks
+}
+
+// ending is the end of a body: io.EOF comes with its last bytes and not after
+// them, for a service that has the closing boundary need not wait for more.
+type ending struct{ rest []byte }
+
+func (e *ending) Read(p []byte) (int, error) {
+	n := copy(p, e.rest)
+	if e.rest = e.rest[n:]; len(e.rest) > 0 {
+		return n, nil
+	}
+	return n, io.EOF
 }
 
 // exact passes on as many bytes as the source announced, and fails before the

@@ -178,7 +178,7 @@ func (x *exchange) answered(resp *http.Response) (retry bool) {
 		return x.canReopen()
 	case s == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "" && refuses(body):
 		return x.canReopen()
-	case s >= 500 || s == http.StatusRequestTimeout:
+	case s >= 500 || s == http.StatusRequestTimeout || s < 200:
 		if x.call.billed && whole {
 			x.unknown(e)
 			return false
@@ -250,13 +250,13 @@ func (p RetryPolicy) next(ctx context.Context, attempts int, e *Error) (wait tim
 	if e.RetryAfter > p.MaxRetryAfter {
 		return 0, false
 	}
-	// Full jitter between the shortest wait and the doubled one.
+	// Full jitter between the shortest wait and the doubled one. An attempt
+	// that sent nothing, for want of the budget say, does not count.
 	high := p.MaxWait
-	if shift := attempts - 1; shift < 30 && p.MinWait<<shift < high && p.MinWait<<shift > 0 {
+	if shift := max(attempts-1, 0); shift < 30 && p.MinWait<<shift < high && p.MinWait<<shift > 0 {
 		high = p.MinWait << shift
 	}
-	wait = p.MinWait + rand.N(max(high-p.MinWait, 0)+p.MinWait/2+1)
-	wait = min(wait, p.MaxWait)
+	wait = p.MinWait + min(rand.N(max(high-p.MinWait, 0)+p.MinWait/2+1), p.MaxWait-p.MinWait)
 	if after := e.RetryAfter; after > 0 {
 		wait = max(wait, after+rand.N(after/10+1))
 	}

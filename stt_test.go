@@ -63,6 +63,7 @@ var faults = []fault{
 	{name: "503 as HTML", fault: html(503), submitErr: scriptix.ErrUnknownOutcome, submitStatus: 503, submitRequests: 1, statusRequests: 2},
 	{name: "503 as HTML with Retry-After", fault: func() scriptixtest.Fault { f := html(503); f.RetryAfter = "2"; return f }(), submitErr: scriptix.ErrUnknownOutcome, submitStatus: 503, submitRequests: 1, statusRequests: 2},
 	{name: "503 with Retry-After and an empty object", fault: scriptixtest.Fault{Status: 503, RetryAfter: "2", Body: `{}`}, submitErr: scriptix.ErrUnknownOutcome, submitStatus: 503, submitRequests: 1, statusRequests: 2},
+	{name: "503 with Retry-After and nulls", fault: scriptixtest.Fault{Status: 503, RetryAfter: "2", Body: `{"error":null,"message":null}`}, submitErr: scriptix.ErrUnknownOutcome, submitStatus: 503, submitRequests: 1, statusRequests: 2},
 	{name: "504", fault: html(504), submitErr: scriptix.ErrUnknownOutcome, submitStatus: 504, submitRequests: 1, statusRequests: 2},
 	{name: "520", fault: html(520), submitErr: scriptix.ErrUnknownOutcome, submitStatus: 520, submitRequests: 1, statusRequests: 2},
 	{name: "a 201 that is empty", fault: scriptixtest.Fault{Status: 201, NoBody: true}, submitErr: scriptix.ErrUnknownOutcome, submitStatus: 201, submitRequests: 1, submitJobs: 1, statusErr: scriptix.ErrBadAnswer, statusRequests: 1},
