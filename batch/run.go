@@ -77,6 +77,11 @@ type Options struct {
 	// It is called from several goroutines. Without one the record is marked
 	// done when the loop over Run has come to its next round, or ends.
 	Sink func(context.Context, Outcome) error
+
+	// OnProgress is told how much of a recording's audio went out, as by
+	// [scriptix.OnProgress]; of several inputs of one key, the first is named. It
+	// is called concurrently for different recordings, and should be quick.
+	OnProgress func(in Input, sent, total int64)
 }
 
 // The reasons of interrupted outcomes, for [errors.Is] beside the cause.

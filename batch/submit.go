@@ -95,6 +95,9 @@ func (r *run) send(it *item, rec Record) (*scriptix.Job, error) {
 	opts := []scriptix.SubmitOption{scriptix.OnUploadCreated(func(_ context.Context, token string) error {
 		return r.change(it.key, func(rec Record) (Record, error) { return record.Uploading(rec, token, r.id) })
 	})}
+	if r.o.OnProgress != nil {
+		opts = append(opts, scriptix.OnProgress(func(sent, total int64) { r.o.OnProgress(input, sent, total) }))
+	}
 	if rec.Upload != "" {
 		if err := r.change(it.key, func(rec Record) (Record, error) { return record.Uploading(rec, rec.Upload, r.id) }); err != nil {
 			return nil, err
