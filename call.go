@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/google/go-querystring/query"
 )
 
 // call describes one API call. It is made, sent and forgotten.
@@ -19,7 +17,6 @@ type call struct {
 	method string
 	path   []string    // elements below apiPath, escaped one by one
 	url    *url.URL    // instead of path: one that the service named
-	query  any         // a struct for go-querystring, or nil
 	header http.Header // beside the ones every call has
 	class  Class
 	limit  int64   // bytes of a 2xx's body that are read; 0: maxAnswer
@@ -57,18 +54,18 @@ func do[T any](ctx context.Context, c *core, k call, check func(*T) error) (*T, 
 	if err != nil {
 		return nil, err
 	}
-	return decode(k, ans, check)
+	return decode(c, k, ans, check)
 }
 
 // decode reads an answer as a T. What is none, or does not pass check, is
 // [ErrBadAnswer].
-func decode[T any](k call, ans *answer, check func(*T) error) (*T, error) {
+func decode[T any](c *core, k call, ans *answer, check func(*T) error) (*T, error) {
 	v := new(T)
 	if err := json.Unmarshal(ans.body, v); err != nil {
-		return nil, badAnswer(k, ans, err)
+		return nil, c.badAnswer(k, ans, err)
 	}
 	if err := check(v); err != nil {
-		return nil, badAnswer(k, ans, err)
+		return nil, c.badAnswer(k, ans, err)
 	}
 	return v, nil
 }
@@ -86,40 +83,32 @@ func (c *core) send(ctx context.Context, k call) (*answer, error) {
 // target is the call's URL. Elements are escaped one by one and never joined
 // as text, so that an id cannot climb to another endpoint.
 func (c *core) target(k call) (*url.URL, error) {
-	u := k.url
-	if u == nil {
-		escaped := strings.TrimRight(c.base.EscapedPath(), "/") + apiPath
-		for _, element := range k.path {
-			if element == "." || element == ".." {
-				return nil, fmt.Errorf("%w: %q is no id", ErrInvalid, element)
-			}
-			escaped += "/" + url.PathEscape(element)
-		}
-		plain, err := url.PathUnescape(escaped)
-		if err != nil {
-			return nil, err
-		}
-		u = &url.URL{Scheme: c.base.Scheme, Host: c.base.Host, Path: plain, RawPath: escaped}
+	if k.url != nil {
+		return k.url, nil
 	}
-	if k.query != nil {
-		values, err := query.Values(k.query)
-		if err != nil {
-			return nil, err
+	escaped := strings.TrimRight(c.base.EscapedPath(), "/") + apiPath
+	for _, element := range k.path {
+		if element == "." || element == ".." {
+			return nil, fmt.Errorf("%w: %q is no id", ErrInvalid, element)
 		}
-		u.RawQuery = values.Encode()
+		escaped += "/" + url.PathEscape(element)
 	}
-	return u, nil
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		return nil, err
+	}
+	return &url.URL{Scheme: c.base.Scheme, Host: c.base.Host, Path: plain, RawPath: escaped}, nil
 }
 
 // badAnswer is a 2xx that is no answer to the question.
-func badAnswer(k call, ans *answer, cause error) *Error {
-	e := decodeError(ans.status, ans.header, nil, func(s string) string { return s })
+func (c *core) badAnswer(k call, ans *answer, cause error) *Error {
+	e := decodeError(ans.status, ans.header, nil, c.hide)
 	e.Op, e.JobID, e.Attempts = k.op, k.jobID, ans.attempts
 	e.Message = "the answer cannot be read"
 	if syntax, ok := errors.AsType[*json.SyntaxError](cause); ok {
 		// The offset helps; the text itself stays out.
 		cause = fmt.Errorf("no valid JSON at byte %d of %d", syntax.Offset, len(ans.body))
 	}
-	e.Err = fmt.Errorf("%w: %w", ErrBadAnswer, cause)
+	e.Err = c.quiet(fmt.Errorf("%w: %w", ErrBadAnswer, cause))
 	return e
 }

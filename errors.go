@@ -186,6 +186,11 @@ func (e *JobFailedError) Error() string {
 	return fmt.Sprintf("transcription %q failed: %s", e.Job.ID, reason)
 }
 
+// GoString keeps %#v from printing the answer.
+func (e *JobFailedError) GoString() string {
+	return "&scriptix.JobFailedError{" + strconv.Quote(e.Error()) + "}"
+}
+
 // Is reports whether target is [ErrJobFailed].
 func (e *JobFailedError) Is(target error) bool { return target == ErrJobFailed }
 
@@ -224,7 +229,9 @@ func invalid(op, field, problem string) *Error {
 // the service and the proxies before it are known to send; what is not JSON
 // adds nothing, for a redirect's HTML holds the target's URL.
 func decodeError(status int, header http.Header, body []byte, hide func(string) string) *Error {
-	e := &Error{StatusCode: status, RequestID: hide(clean(header.Get("X-Request-Id"), 128))}
+	// The key first: cut by the limit it would not be found any more.
+	show := func(s string, limit int) string { return clean(hide(s), limit) }
+	e := &Error{StatusCode: status, RequestID: show(header.Get("X-Request-Id"), 128)}
 	if after, ok := parseRetryAfter(header.Get("Retry-After"), answerTime(header)); ok {
 		e.RetryAfter = after
 	}
@@ -238,13 +245,10 @@ func decodeError(status int, header http.Header, body []byte, hide func(string) 
 	if e.Message == "" {
 		e.Message = http.StatusText(status)
 	}
-	e.Message = hide(clean(e.Message, 1024))
-	e.Code = hide(clean(firstScalar(top["error_code"], nested["code"]), 128))
-	if e.Fields = decodeFields(top["details"]); e.Fields == nil {
-		e.Fields = decodeFields(nested["details"])
-	}
-	for k, v := range e.Fields {
-		e.Fields[k] = hide(v)
+	e.Message = show(e.Message, 1024)
+	e.Code = show(firstScalar(top["error_code"], nested["code"]), 128)
+	if e.Fields = decodeFields(top["details"], show); e.Fields == nil {
+		e.Fields = decodeFields(nested["details"], show)
 	}
 	if e.RetryAfter == 0 {
 		if after, ok := parseRetryAfter(scalar(top["retry_after"]), time.Time{}); ok {
@@ -255,10 +259,10 @@ func decodeError(status int, header http.Header, body []byte, hide func(string) 
 }
 
 // decodeFields reads details of the form {"field": f, "issue": i} or {f: i, ...}.
-func decodeFields(raw json.RawMessage) map[string]string {
+func decodeFields(raw json.RawMessage, show func(s string, limit int) string) map[string]string {
 	details := object(raw)
 	if field, issue := scalar(details["field"]), scalar(details["issue"]); field != "" && issue != "" {
-		return map[string]string{clean(field, 128): clean(issue, 1024)}
+		return map[string]string{show(field, 128): show(issue, 1024)}
 	}
 	var fields map[string]string
 	for name, value := range details {
@@ -275,7 +279,7 @@ func decodeFields(raw json.RawMessage) map[string]string {
 		if fields == nil {
 			fields = make(map[string]string)
 		}
-		fields[clean(name, 128)] = clean(text, 1024)
+		fields[show(name, 128)] = show(text, 1024)
 	}
 	return fields
 }
@@ -289,17 +293,52 @@ func refuses(body []byte) bool {
 	return present(top["error"]) || present(top["message"])
 }
 
-var urlQuery = regexp.MustCompile(`(?i)(https?://[^\s?"'<>]*)\?[^\s"'<>]*`)
+var (
+	urlQuery = regexp.MustCompile(`(?i)(https?://[^\s?"'<>]*)\?[^\s"'<>]*`)
+	urlUser  = regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*://)[^\s"'<>]*@`)
+)
 
-// hider returns what removes the key, and the query of every URL, from a text
-// that the service sent back.
+// hider returns what removes the key, and the secrets of every URL, from a text
+// that came from elsewhere.
 func hider(key string) func(string) string {
 	return func(s string) string {
 		if key != "" && strings.Contains(s, key) {
 			s = strings.ReplaceAll(s, key, "[key]")
 		}
-		return urlQuery.ReplaceAllString(s, "$1?[query]")
+		return hideURLs(s)
 	}
+}
+
+// hideURLs removes the query and the user of every URL in a text.
+func hideURLs(s string) string {
+	if !strings.Contains(s, "://") {
+		return s
+	}
+	return urlUser.ReplaceAllString(urlQuery.ReplaceAllString(s, "$1?[query]"), "$1[user]@")
+}
+
+// quietError is an error of somebody else's with a text that is fit to be seen:
+// that of a transport, say, which may quote a proxy's URL or the answer.
+type quietError struct {
+	error
+	text string
+}
+
+func (e *quietError) Error() string { return e.text }
+
+func (e *quietError) Unwrap() error { return e.error }
+
+// quiet makes an error safe to print.
+func (c *core) quiet(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	safe := clean(c.hide(text), 1024)
+	if safe == text {
+		return err
+	}
+	return &quietError{err, safe}
 }
 
 // clean makes a foreign text fit for a log line.

@@ -115,7 +115,7 @@ func (s *STTService) startUpload(ctx context.Context, a Audio, x extent, fields 
 	u := &upload{core: s.core, audio: a, size: x.size, modTime: x.modTime, report: meter.report()}
 	metadata, err := u.metadata(ctx, fields)
 	if err != nil {
-		return nil, localFailure(op, err)
+		return nil, s.core.localFailure(op, err)
 	}
 	u.token.Size = x.size
 	if !x.modTime.IsZero() {
@@ -123,7 +123,7 @@ func (s *STTService) startUpload(ctx context.Context, a Audio, x extent, fields 
 	}
 	if sub.sha256 {
 		if u.token.SHA256, err = a.sha256(ctx); err != nil {
-			return nil, localFailure(op, err)
+			return nil, s.core.localFailure(op, err)
 		}
 	}
 	if err := u.create(ctx, metadata); err != nil {
@@ -167,18 +167,18 @@ func (s *STTService) resumeUpload(ctx context.Context, a Audio, x extent, sub *s
 			err = a.fault(errors.New("is not what the upload began with: its SHA-256 differs"))
 		}
 		if err != nil {
-			return nil, localFailure(op, err)
+			return nil, s.core.localFailure(op, err)
 		}
 	}
 	return u.run(ctx)
 }
 
 // localFailure is the error of a call that failed before anything was sent.
-func localFailure(op string, err error) error {
+func (c *core) localFailure(op string, err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
-	return &Error{Op: op, Err: err}
+	return &Error{Op: op, Err: c.quiet(err)}
 }
 
 // metadata is what Upload-Metadata tells the service of the recording.

@@ -80,7 +80,7 @@ func (x *exchange) run(target *url.URL) (*answer, error) {
 	// opened once per attempt and net/http has no way to open it unseen.
 	req, err := retryablehttp.NewRequestWithContext(x.ctx, x.call.method, target.String(), nil)
 	if err != nil {
-		return nil, &Error{Op: x.call.op, JobID: x.call.jobID, Err: stripURL(err)}
+		return nil, &Error{Op: x.call.op, JobID: x.call.jobID, Err: x.core.quiet(stripURL(err))}
 	}
 	req.Header = http.Header{"Authorization": {"Bearer " + x.core.key()}, "User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
 	maps.Copy(req.Header, x.call.header)
@@ -202,7 +202,7 @@ func (x *exchange) accepted(resp *http.Response) (retry bool) {
 		return false
 	}
 	x.sent.seal()
-	e := badAnswer(x.call, ans, err)
+	e := x.core.badAnswer(x.call, ans, err)
 	if x.ctx.Err() != nil {
 		e.Err = fmt.Errorf("%w (%w)", ctxError(x.ctx), e.Err)
 	}
@@ -268,7 +268,7 @@ func (p RetryPolicy) next(ctx context.Context, attempts int, e *Error) (wait tim
 }
 
 func (x *exchange) fail(cause error) *Error {
-	return &Error{Op: x.call.op, JobID: x.call.jobID, Attempts: x.attempts, Err: cause}
+	return &Error{Op: x.call.op, JobID: x.call.jobID, Attempts: x.attempts, Err: x.core.quiet(cause)}
 }
 
 func (x *exchange) unknown(e *Error) {

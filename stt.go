@@ -140,7 +140,7 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	}
 	x, err := a.measure()
 	if err != nil {
-		return nil, &Error{Op: op, Err: err}
+		return nil, &Error{Op: op, Err: s.core.quiet(err)}
 	}
 	if sub.resume != nil {
 		return s.resumeUpload(ctx, a, x, sub)
@@ -160,7 +160,7 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	if err != nil {
 		return nil, err
 	}
-	job, err := decode(k, ans, func(j *Job) error {
+	job, err := decode(s.core, k, ans, func(j *Job) error {
 		if j.ID == "" {
 			return errors.New("it names no job")
 		}
@@ -210,7 +210,7 @@ func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, err
 		err == nil && status != "" && !status.Terminal() && len(t.Segments) == 0:
 		return nil, &Error{Op: op, JobID: jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
 	case err != nil:
-		return nil, badAnswer(k, ans, err)
+		return nil, s.core.badAnswer(k, ans, err)
 	case status.Terminal() && !status.Succeeded():
 		job := Job{ID: jobID, Source: SourcePoll}
 		if json.Unmarshal(ans.body, &job) == nil {
@@ -218,9 +218,9 @@ func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, err
 		}
 		return nil, &JobFailedError{Job: job}
 	case t.JobID != "" && t.JobID != jobID:
-		return nil, badAnswer(k, ans, fmt.Errorf("it is about job %q", clean(t.JobID, 128)))
+		return nil, s.core.badAnswer(k, ans, fmt.Errorf("it is about job %q", clean(t.JobID, 128)))
 	case t.JobID == "" && t.Text == "" && t.Segments == nil && status == "":
-		return nil, badAnswer(k, ans, errors.New("it holds no transcript"))
+		return nil, s.core.badAnswer(k, ans, errors.New("it holds no transcript"))
 	}
 	t.JobID = jobID
 	return t, nil

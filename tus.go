@@ -101,7 +101,7 @@ func (u *upload) create(ctx context.Context, metadata string) error {
 		return err
 	}
 	if u.url, err = location(base, ans.header.Get("Location")); err != nil {
-		return badAnswer(k, ans, err)
+		return u.core.badAnswer(k, ans, err)
 	}
 	u.known = true
 	return nil
@@ -161,7 +161,7 @@ func (u *upload) send(ctx context.Context) error {
 		return err
 	}
 	if u.offset == before {
-		return badAnswer(k, ans, errors.New("nothing of the chunk was stored"))
+		return u.core.badAnswer(k, ans, errors.New("nothing of the chunk was stored"))
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func (u *upload) ask(ctx context.Context) error {
 		return err
 	}
 	if length := ans.header.Get("Upload-Length"); length != "" && length != strconv.FormatInt(u.size, 10) {
-		return badAnswer(k, ans, fmt.Errorf("%w: the upload is %q bytes long, not %d", errProtocol, clean(length, 32), u.size))
+		return u.core.badAnswer(k, ans, fmt.Errorf("%w: the upload is %q bytes long, not %d", errProtocol, clean(length, 32), u.size))
 	}
 	most := u.handed.Load()
 	if u.resumed {
@@ -211,7 +211,7 @@ func (u *upload) confirm(k call, ans *answer, most int64) error {
 		u.offset = offset
 		return nil
 	}
-	return badAnswer(k, ans, fmt.Errorf("%w: %w", errProtocol, err))
+	return u.core.badAnswer(k, ans, fmt.Errorf("%w: %w", errProtocol, err))
 }
 
 // goesOn reports whether what failed may go well from the service's offset on.
@@ -270,11 +270,11 @@ func (u *upload) lookUp(ctx context.Context) (*Job, error) {
 	}
 	jobID, err := fileJobID(ans.body, id)
 	if err != nil {
-		return nil, badAnswer(k, ans, err)
+		return nil, u.core.badAnswer(k, ans, err)
 	}
 	job := new(Job)
 	if err := json.Unmarshal(ans.body, job); err != nil {
-		return nil, badAnswer(k, ans, err)
+		return nil, u.core.badAnswer(k, ans, err)
 	}
 	job.ID, job.Source = jobID, SourceSubmit
 	if job.Status == "" {

@@ -49,7 +49,7 @@ func (j *Job) UnmarshalJSON(data []byte) error {
 		Raw:        append(json.RawMessage(nil), data...),
 	}
 	if j.Status.Terminal() && !j.Status.Succeeded() {
-		j.Failure = clean(firstText(top["error"], object(top["error"])["message"], top["error_message"], top["message"]), 1024)
+		j.Failure = clean(hideURLs(firstText(top["error"], object(top["error"])["message"], top["error_message"], top["message"])), 1024)
 	}
 	return nil
 }
