@@ -113,6 +113,16 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
+// endedBy is e with what ended the call before its next attempt could tell more.
+func (e *Error) endedBy(cause error) *Error {
+	kept := *e
+	kept.Err = cause
+	if e.Err != nil {
+		kept.Err = fmt.Errorf("%w (before that: %w)", cause, e.Err)
+	}
+	return &kept
+}
+
 // GoString keeps %#v from printing what lies below the cause.
 func (e *Error) GoString() string { return "&scriptix.Error{" + strconv.Quote(e.Error()) + "}" }
 

@@ -104,12 +104,7 @@ func (x *exchange) failure(err error) error {
 	if ended := x.ctx.Err(); !ok || ended == nil || err != ended { //nolint:errorlint // the bare error is what an interrupted wait returns
 		return x.err
 	}
-	kept := *e
-	kept.Err = ctxError(x.ctx)
-	if e.Err != nil {
-		kept.Err = fmt.Errorf("%w (before that: %w)", kept.Err, e.Err)
-	}
-	return &kept
+	return e.endedBy(ctxError(x.ctx))
 }
 
 // checkRetry reads what one attempt brought and decides whether another is
@@ -143,11 +138,17 @@ func (x *exchange) lost(err error) (retry bool) {
 	if x.ctx.Err() != nil {
 		err = fmt.Errorf("%w (%w)", ctxError(x.ctx), err)
 	}
+	before, _ := x.err.(*Error) //nolint:errorlint // an unknown outcome is the last attempt
 	e := x.fail(err)
 	x.err = e
-	if x.call.billed && whole {
+	switch {
+	case x.call.billed && whole:
 		x.unknown(e)
 		return false
+	case before != nil && (x.ctx.Err() != nil || errors.Is(err, ErrBudget)):
+		e = before.endedBy(e.Err)
+		e.Attempts = x.attempts
+		x.err = e
 	}
 	return x.ctx.Err() == nil && !permanent(err) && x.canReopen()
 }

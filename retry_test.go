@@ -212,3 +212,42 @@ func TestAttemptsAndRetriesAreLogged(t *testing.T) {
 		assert.NotContains(t, log.String(), fake.APIKey())
 	})
 }
+
+func TestTheLastAnswerIsKeptWhenTheContextEndsInALaterAttempt(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fault    *scriptixtest.Fault // of the second attempt
+		opts     []scriptix.Option
+		attempts int
+		budget   bool
+	}{
+		"while the answer is awaited": {fault: &scriptixtest.Fault{Delay: time.Hour}, attempts: 2},
+		"for want of budget":          {opts: []scriptix.Option{scriptix.WithLimits(scriptix.Limits{PerMinute: 1})}, attempts: 1, budget: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake.Fault(scriptixtest.Fault{On: scriptixtest.Status, Status: 503, Body: `{"message":"busy"}`, Header: http.Header{"X-Request-Id": {"req_7"}}})
+				if tt.fault != nil {
+					tt.fault.On = scriptixtest.Status
+					fake.Fault(*tt.fault)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+				defer cancel()
+
+				_, err := newClient(t, fake, tt.opts...).STT.Status(ctx, "stt_1")
+
+				assert.Equal(t, tt.budget, errors.Is(err, scriptix.ErrBudget))
+				assert.Equal(t, !tt.budget, errors.Is(err, context.DeadlineExceeded), "%v", err)
+				require.ErrorIs(t, err, scriptix.ErrServer)
+				e, ok := errors.AsType[*scriptix.Error](err)
+				require.True(t, ok)
+				assert.Equal(t, 503, e.StatusCode)
+				assert.Equal(t, "busy", e.Message)
+				assert.Equal(t, "req_7", e.RequestID)
+				assert.Equal(t, tt.attempts, e.Attempts)
+			})
+		})
+	}
+}

@@ -204,7 +204,7 @@ func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, err
 	}
 	t := new(Transcript)
 	err = json.Unmarshal(ans.body, t)
-	status := resultStatus(ans.body)
+	status, transcript := resultHead(ans.body)
 	switch {
 	case ans.status == http.StatusAccepted,
 		err == nil && status != "" && !status.Terminal() && len(t.Segments) == 0:
@@ -212,14 +212,13 @@ func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, err
 	case err != nil:
 		return nil, s.core.badAnswer(k, ans, err)
 	case status.Terminal() && !status.Succeeded():
-		job := Job{ID: jobID, Source: SourcePoll}
-		if json.Unmarshal(ans.body, &job) == nil {
-			job.ID = jobID
-		}
+		job := Job{Status: status}
+		_ = json.Unmarshal(ans.body, &job) // an object, as was seen above
+		job.ID, job.Source = jobID, SourcePoll
 		return nil, &JobFailedError{Job: job}
 	case t.JobID != "" && t.JobID != jobID:
 		return nil, s.core.badAnswer(k, ans, fmt.Errorf("it is about job %q", clean(t.JobID, 128)))
-	case t.JobID == "" && t.Text == "" && t.Segments == nil && status == "":
+	case !transcript:
 		return nil, s.core.badAnswer(k, ans, errors.New("it holds no transcript"))
 	}
 	t.JobID = jobID

@@ -314,12 +314,7 @@ func pause(ctx context.Context, d time.Duration, e *Error) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		kept := *e
-		kept.Err = ctxError(ctx)
-		if e.Err != nil {
-			kept.Err = fmt.Errorf("%w (before that: %w)", kept.Err, e.Err)
-		}
-		return &kept
+		return e.endedBy(ctxError(ctx))
 	}
 }
 

@@ -227,13 +227,14 @@ func (s *Segment) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// resultStatus returns the status a result carries, "" when it has none.
-func resultStatus(raw json.RawMessage) Status {
+// resultHead returns the status a result carries, "" when it has none, and
+// whether it holds a transcript, which is empty where nobody speaks.
+func resultHead(raw json.RawMessage) (status Status, transcript bool) {
 	top, err := unwrap(raw, "id", "segments", "transcript", "status")
 	if err != nil {
-		return ""
+		return "", false
 	}
-	return Status(firstText(top["status"]))
+	return Status(firstText(top["status"])), present(top["segments"]) || present(top["transcript"]) || present(top["text"])
 }
 
 // unwrap returns the object in data, or the one in its envelope: an object

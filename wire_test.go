@@ -2,6 +2,7 @@ package scriptix_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"testing"
@@ -198,4 +199,40 @@ func TestAJobIsWrittenAsDocumented(t *testing.T) {
 	var job scriptix.Job
 	require.NoError(t, json.Unmarshal(encoded, &job))
 	assert.Equal(t, "no", job.Failure)
+}
+
+func TestAResultWithoutATranscriptIsNone(t *testing.T) {
+	t.Parallel()
+	for body, kind := range map[string]error{
+		`{"id":"stt_1","status":"completed"}`:                               scriptix.ErrBadAnswer,
+		`{"id":"stt_1"}`:                                                    scriptix.ErrBadAnswer,
+		`{"id":"stt_1","status":"completed","transcript":null}`:             scriptix.ErrBadAnswer,
+		`{"result":{"id":"stt_1","status":"completed","segments":null}}`:    scriptix.ErrBadAnswer,
+		`{"id":"stt_1","status":"completed","transcript":""}`:               nil,
+		`{"id":"stt_1","status":"completed","segments":[]}`:                 nil,
+		`{"result":{"id":"stt_1","segments":[],"transcript":""},"count":1}`: nil,
+		`{"id":"stt_1","status":"processing"}`:                              scriptix.ErrNotReady,
+	} {
+		c := answering(t, 200, nil, body)
+		got, err := c.STT.Result(t.Context(), "stt_1")
+		if kind == nil {
+			require.NoError(t, err, body)
+			assert.Equal(t, "stt_1", got.JobID)
+			continue
+		}
+		require.ErrorIs(t, err, kind, body)
+	}
+}
+
+func TestAResultThatSaysTheJobFailedIsAPollsWord(t *testing.T) {
+	t.Parallel()
+	c := answering(t, 200, nil, `{"id":"stt_1","status":"failed","error":"no speech","progress":40}`)
+
+	_, err := c.STT.Result(t.Context(), "stt_1")
+
+	failed, ok := errors.AsType[*scriptix.JobFailedError](err)
+	require.True(t, ok)
+	assert.Equal(t, "stt_1", failed.Job.ID)
+	assert.Equal(t, "no speech", failed.Job.Failure)
+	assert.Equal(t, scriptix.SourcePoll, failed.Job.Source)
 }
