@@ -24,6 +24,7 @@ type record struct {
 	first    int32 // seconds from submitted at which the next poll was first due
 	seen     int32 // and at which a poll last found it running
 	index    int32 // in its heap
+	cohort   int32 // the bucket of those that were submitted with it
 	status   word
 	language word
 	progress uint8
@@ -246,6 +247,7 @@ func (s *scheduler) end(r *record, job Job, at time.Duration) {
 			s.model.Found(age, time.Duration(r.seen)*time.Second, r.duration)
 		}
 		s.front.Ended(s.model.Key(r.submitted, r.duration))
+		s.cohorts.End(r.cohort)
 		s.moved = true
 	}
 	if r.subs == nil {
@@ -341,8 +343,7 @@ func (s *scheduler) submitted(job Job) {
 	now := s.now()
 	r := s.record(job.ID, now)
 	if r.state == due.Running && !r.is(dated) {
-		r.submitted = now
-		r.mark(dated, true)
+		s.date(r, now, job.Duration)
 	}
 	// Its own callback may have come before it.
 	if due.Judge(r.state, stateOf(job.Status), false) == due.End {
@@ -354,6 +355,16 @@ func (s *scheduler) submitted(job Job) {
 		s.retire(r)
 	}
 	s.arm()
+}
+
+// date takes note of when a job was submitted, once it is known.
+func (s *scheduler) date(r *record, submitted, duration time.Duration) {
+	r.submitted = submitted
+	if r.duration == 0 {
+		r.duration = duration
+	}
+	r.mark(dated, true)
+	r.cohort = s.cohorts.Start(s.model.Key(submitted, r.duration))
 }
 
 const (
@@ -377,6 +388,9 @@ func (s *scheduler) retire(r *record) {
 		old.mark(m, false)
 		// One that has ended since is in the other list.
 		if old.subs == nil && s.records[old.id] == old && (m == finished || !old.is(finished)) {
+			if old.is(dated) && old.state == due.Running {
+				s.cohorts.Leave(old.cohort)
+			}
 			old.more = nil
 			delete(s.records, old.id)
 		}

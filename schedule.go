@@ -65,12 +65,10 @@ func (s *scheduler) plan(r *record, now time.Duration) time.Duration {
 		}
 	}
 	r.mark(early, false)
-	end := r.submitted + s.model.Expect(r.duration)
-	if r.is(urgent) {
-		end = r.submitted + s.model.Usual(r.duration)
-	}
-	at := due.Due(end, s.callbacks())
-	if s.callbacks() && end < 0 && s.waiting() > crowd {
+	callbacks := s.callbacks()
+	usual := due.Due(s.model.Usual(r.duration), callbacks)
+	at := r.submitted + usual
+	if end := r.submitted + s.model.Usual(r.duration); callbacks && end < 0 && s.waiting() > crowd {
 		// It ended, probably, before this client could hear: the sender comes again.
 		if again, ok := due.Resent(end, now); ok {
 			at = again + due.Slack
@@ -80,11 +78,30 @@ func (s *scheduler) plan(r *record, now time.Duration) time.Duration {
 		r.first = seconds32(at - r.submitted)
 	}
 	first := time.Duration(r.first) * time.Second
-	at = min(at, r.submitted+due.Latest(first, r.polls > 0))
+	latest := r.submitted + due.Latest(first, r.polls > 0)
 	if r.polls > 0 {
 		at = max(at, r.submitted+first)
 	}
-	return at
+	at = min(at, latest)
+	overruled := s.model.Overruled(r.duration, r.seen > 0)
+	if overruled == 0 || r.is(urgent) {
+		return s.afterPeers(r, at, usual, now)
+	}
+	overruled = due.Due(overruled, callbacks)
+	at = max(at, r.submitted+overruled)
+	if !callbacks {
+		at = min(at, latest) // polls are all there is
+	}
+	return s.afterPeers(r, at, max(usual, overruled), now)
+}
+
+// afterPeers pushes a poll back while the jobs that were submitted together
+// with this one run as well, though the model has it due by now.
+func (s *scheduler) afterPeers(r *record, at, modelled, now time.Duration) time.Duration {
+	if at > now || !s.callbacks() || r.is(urgent) || s.cohorts.Late(r.cohort, s.hooks.Share()) {
+		return at
+	}
+	return min(now+reviewEvery, r.submitted+due.Bound(modelled))
 }
 
 // judge says when a record that is due should really be polled.
@@ -105,18 +122,17 @@ func (s *scheduler) review(now time.Duration) {
 		return
 	}
 	s.moved, s.reviewed = false, now
-	margin := max(s.model.Spread(), due.Slack)
+	margin, callbacks, wait := max(s.model.Spread(), due.Slack), s.callbacks(), time.Duration(0)
+	if callbacks {
+		wait = due.Grace
+	}
 	for _, r := range s.future.records {
 		if r.is(fixed | early | passed) {
 			continue
 		}
 		at := s.plan(r, now)
-		if s.front.Passed(s.model.Key(r.submitted, r.duration), margin) {
+		if s.front.Passed(s.model.Key(r.submitted, r.duration), margin) && (!callbacks || s.cohorts.Late(r.cohort, s.hooks.Share())) {
 			r.mark(passed, true)
-			wait := time.Duration(0)
-			if s.callbacks() {
-				wait = due.Grace
-			}
 			at = min(at, now+wait)
 		}
 		r.due = at

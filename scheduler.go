@@ -32,6 +32,7 @@ type scheduler struct {
 	model    due.Model
 	hooks    due.Hooks
 	front    due.Front
+	cohorts  due.Cohorts
 	expected bool // callbacks are
 	warned   bool // that they do not come
 	warn     bool // is to be said once the lock is let go

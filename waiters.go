@@ -44,8 +44,7 @@ func (s *scheduler) subscribe(w *Watcher, jobs []Job) {
 			continue
 		}
 		if known && !r.is(dated) && r.state == due.Running {
-			r.submitted = submitted
-			r.mark(dated, true)
+			s.date(r, submitted, max(job.Duration, w.options.duration))
 			if !r.is(fixed) {
 				r.mark(scheduled, false)
 				s.withdraw(r)

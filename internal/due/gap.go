@@ -47,14 +47,18 @@ func Again(asked int) time.Duration {
 	return min(gap, 10*time.Minute)
 }
 
-// Latest is the age up to which a job's poll may be pushed back that was first
-// due at another, and was polled before or not.
+// Latest is the age up to which a job's poll may be pushed back by a model that
+// moves, when it was first due at another, and was polled before or not.
 func Latest(first time.Duration, polled bool) time.Duration {
 	if polled {
 		return first + pushBack
 	}
 	return first + max(pushBack, first)
 }
+
+// Bound is the age up to which a job's poll may be pushed back because its peers
+// run too, when the model has it due at another.
+func Bound(due time.Duration) time.Duration { return due + max(pushBack, due/2) }
 
 // Resent is when the sender tries again, by its schedule, a callback that it
 // first sent at an instant and that did not get through; false when it has

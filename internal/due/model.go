@@ -57,7 +57,7 @@ func (m *Model) Ended(took, duration time.Duration) {
 	}
 	m.hit()
 	if m.n < enough {
-		m.overrule = rest * 4 / 5 // better than the prior, which was overruled for a reason
+		m.overrule = rest * 5 / 7 // better than the prior, which was overruled for a reason
 	}
 }
 
@@ -104,7 +104,20 @@ func (m *Model) hit() {
 // Expect returns how long after its submission a job of a duration (0: unknown)
 // has ended with four chances in five.
 func (m *Model) Expect(duration time.Duration) time.Duration {
-	return max(m.Queue(), m.overrule*5/4) + m.processing(duration)
+	return max(m.Usual(duration), m.Overruled(duration, false))
+}
+
+// Overruled is what polls that found jobs running make of it, 0 while they
+// agree with the ends. Jobs that were looked at are given longer than others, so
+// that each time others are asked: five that hang must not speak for all.
+func (m *Model) Overruled(duration time.Duration, looked bool) time.Duration {
+	switch {
+	case m.overrule == 0:
+		return 0
+	case looked:
+		return m.overrule*8/5 + m.processing(duration)
+	}
+	return m.overrule*7/5 + m.processing(duration)
 }
 
 // Usual is Expect as the ends alone have it, whatever polls found running since.
