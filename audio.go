@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -104,7 +105,11 @@ func ReaderAt(name string, r io.ReaderAt, size int64) Audio {
 			return extent{}, errors.New("the reader is nil")
 		}
 		return extent{size: size}, checkSize(size)
-	}, open: func(_ context.Context, offset int64) (*source, error) { return section(r, offset, size), nil }}
+	}, open: func(_ context.Context, offset int64) (*source, error) {
+		s := section(r, offset, size)
+		s.foreign = mayHang(r)
+		return s, nil
+	}}
 }
 
 // Reader is audio of unknown length that can be read once, from a pipe say. It
@@ -240,6 +245,16 @@ func (o *oneShot) peek(n int) ([]byte, error) {
 func (o *oneShot) Read(p []byte) (int, error) {
 	o.mark(true)
 	return o.r.Read(p)
+}
+
+// mayHang reports whether r might wait for a network, as memory and files do
+// not.
+func mayHang(r io.ReaderAt) bool {
+	switch r.(type) {
+	case *bytes.Reader, *strings.Reader, *os.File:
+		return false
+	}
+	return true
 }
 
 func section(r io.ReaderAt, offset, size int64) *source {

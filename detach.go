@@ -23,10 +23,12 @@ func (s *source) first(n int) ([]byte, error) {
 }
 
 // detach returns a source whose reads end with ctx even when s hangs: net/http
-// waits for a request's body to be let go of before it returns. What hangs is
-// left to a goroutine, which closes s once the read comes back.
+// waits for a request's body to be let go of before it returns. A goroutine
+// does the reading, from the first read until the source is closed; what hangs
+// is left to it, and it closes s once the read comes back.
 func detach(ctx context.Context, s *source) *source {
 	d := &detached{ctx: ctx, src: s, results: make(chan readResult, 1)}
+	d.fill = func() (int, error) { return s.Read(d.buf[:d.want]) }
 	out := &source{Reader: d, size: s.size, modTime: s.modTime, grown: s.grown, foreign: true, close: d.close}
 	if s.peek != nil {
 		out.peek = func(n int) ([]byte, error) {
@@ -47,10 +49,13 @@ func detach(ctx context.Context, s *source) *source {
 type detached struct {
 	ctx     context.Context
 	src     *source
-	buf     []byte // owned by the goroutine that reads while one does
+	buf     []byte // owned by the goroutine while it reads
+	want    int    // how much of buf it may fill
+	fill    func() (int, error)
 	rest    []byte // what of buf is still to be handed out
 	err     error  // what came with rest
 	gaveUp  bool
+	work    chan func() (int, error) // to the goroutine; nil before the first read
 	results chan readResult
 }
 
@@ -66,9 +71,11 @@ func (d *detached) Read(p []byte) (int, error) {
 		if d.buf == nil {
 			d.buf = make([]byte, detachedBuffer)
 		}
-		buf := d.buf[:min(len(p), len(d.buf))]
-		n, err := d.do(func() (int, error) { return d.src.Read(buf) })
-		d.rest, d.err = buf[:n], err
+		if !d.gaveUp {
+			d.want = min(len(p), len(d.buf))
+		}
+		n, err := d.do(d.fill)
+		d.rest, d.err = d.buf[:n], err
 	}
 	n := copy(p, d.rest)
 	d.rest = d.rest[n:]
@@ -78,18 +85,16 @@ func (d *detached) Read(p []byte) (int, error) {
 	return n, d.err
 }
 
-// do runs f, but no longer than ctx lasts.
+// do has the goroutine run f, and waits for it no longer than ctx lasts.
 func (d *detached) do(f func() (int, error)) (int, error) {
-	if d.gaveUp {
+	if d.gaveUp || d.ctx.Err() != nil {
 		return 0, context.Cause(d.ctx)
 	}
-	if err := d.ctx.Err(); err != nil {
-		return 0, context.Cause(d.ctx)
+	if d.work == nil {
+		d.work = make(chan func() (int, error), 1)
+		go d.run(d.work)
 	}
-	go func() {
-		n, err := f()
-		d.results <- readResult{n, err}
-	}()
+	d.work <- f
 	select {
 	case r := <-d.results:
 		return r.n, r.err
@@ -99,13 +104,23 @@ func (d *detached) do(f func() (int, error)) (int, error) {
 	}
 }
 
-func (d *detached) close() error {
-	if !d.gaveUp {
-		return d.src.Close()
+func (d *detached) run(work <-chan func() (int, error)) {
+	for f := range work {
+		n, err := f()
+		d.results <- readResult{n, err}
 	}
-	go func() {
-		<-d.results
+	if d.gaveUp {
 		_ = d.src.Close()
-	}()
-	return nil
+	}
+}
+
+func (d *detached) close() error {
+	if d.work != nil {
+		close(d.work)
+		d.work = nil
+	}
+	if d.gaveUp {
+		return nil
+	}
+	return d.src.Close()
 }

@@ -402,3 +402,34 @@ func (zeros) ReadAt(p []byte, _ int64) (int, error) {
 	clear(p)
 	return len(p), nil
 }
+
+// hangingAt is a ReaderAt that hangs until let go.
+type hangingAt struct{ letGo chan struct{} }
+
+func (h hangingAt) ReadAt([]byte, int64) (int, error) {
+	<-h.letGo
+	return 0, io.ErrUnexpectedEOF
+}
+
+func TestContextEndsAHangingReaderAtAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]scriptix.SubmitOption{"in one request": nil, "resumable": {scriptix.Resumable()}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := hangingAt{make(chan struct{})}
+				time.AfterFunc(time.Hour, func() { close(h.letGo) })
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				defer cancel()
+				start := time.Now()
+
+				_, err := newClient(t, scriptixtest.New(t, scriptixtest.InMemory())).STT.Submit(ctx, scriptix.ReaderAt("a.wav", h, 100_000), english, opts...)
+
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.NotErrorIs(t, err, scriptix.ErrUnknownOutcome)
+				assert.Equal(t, 3*time.Second, time.Since(start))
+				<-h.letGo
+			})
+		})
+	}
+}
