@@ -28,7 +28,11 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	x.call.permit = nil // a redirect is another request
 	if permit == nil {
 		var err error
-		if permit, err = x.core.budget.Acquire(req.Context(), x.call.class); err != nil {
+		permit, err = x.core.budget.Acquire(req.Context(), x.call.class)
+		if permit == nil && err == nil {
+			err = errors.New("the budget gave neither a permit nor an error")
+		}
+		if err != nil {
 			x.attempts--
 			return nil, err
 		}

@@ -147,11 +147,11 @@ func TestABudgetThatIsOutOfOrderIsAnErrorAndNoPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := scriptixtest.New(t, scriptixtest.InMemory())
 		broken := errors.New("the database is away")
-		c := newClient(t, fake, scriptix.WithBudget(brokenBudget{broken}))
 
-		_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
-
+		_, err := newClient(t, fake, scriptix.WithBudget(brokenBudget{broken})).STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
 		require.ErrorIs(t, err, broken)
+		_, err = newClient(t, fake, scriptix.WithBudget(brokenBudget{})).STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
+		require.ErrorContains(t, err, "permit")
 		assert.Empty(t, fake.Requests())
 	})
 }

@@ -134,6 +134,9 @@ func OnProgress(fn func(sent, total int64)) SubmitOption {
 // API: POST /api/v3/stt, POST /api/v3/files/
 func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts ...SubmitOption) (*Job, error) {
 	const op = "stt.submit"
+	if err := s.ready(ctx, op); err != nil {
+		return nil, err
+	}
 	sub, err := newSubmission(op, opts)
 	if err != nil {
 		return nil, err
@@ -181,6 +184,9 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 //
 // API: GET /api/v3/stt/{id}/status
 func (s *STTService) Status(ctx context.Context, jobID string) (*Job, error) {
+	if err := s.ready(ctx, "stt.status"); err != nil {
+		return nil, err
+	}
 	return s.core.status(ctx, call{jobID: jobID, class: ClassPoll})
 }
 
@@ -191,6 +197,9 @@ func (s *STTService) Status(ctx context.Context, jobID string) (*Job, error) {
 // API: GET /api/v3/stt/{id}/result
 func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, error) {
 	const op = "stt.result"
+	if err := s.ready(ctx, op); err != nil {
+		return nil, err
+	}
 	if jobID == "" {
 		return nil, invalid(op, "job id", "is empty")
 	}
@@ -249,6 +258,17 @@ func (s *STTService) Transcribe(ctx context.Context, a Audio, p SubmitParams, op
 		return nil, err
 	}
 	return s.WaitResult(ctx, job.ID)
+}
+
+// ready refuses what would otherwise be a panic.
+func (s *STTService) ready(ctx context.Context, op string) error {
+	switch {
+	case s == nil || s.core == nil:
+		return invalid(op, "client", "was not made by New")
+	case ctx == nil:
+		return invalid(op, "context", "is nil; use context.Background")
+	}
+	return nil
 }
 
 // readyResult fetches the result of a job that is known to have succeeded. The
