@@ -34,15 +34,17 @@ func uploadTransport(rt http.RoundTripper) http.RoundTripper {
 	u.Protocols = new(http.Protocols)
 	u.Protocols.SetHTTP1(true)
 	u.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
-	if u.TLSClientConfig != nil {
-		// A transport that was used before has put h2 here.
-		u.TLSClientConfig.NextProtos = []string{"http/1.1"}
+	if u.TLSClientConfig == nil {
+		u.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
+	// A transport that was used before has put h2 here.
+	u.TLSClientConfig.NextProtos = []string{"http/1.1"}
 	// The guard of each attempt knows when an answer is late; this does not.
 	u.ResponseHeaderTimeout = 0
 	u.ExpectContinueTimeout = time.Second
 	// A POST on a connection that the server is just closing fails after the
 	// body left: an unknown outcome for nothing. Idle ones are not kept long.
 	u.IdleConnTimeout = time.Second
+	dialBulk(u)
 	return u
 }
