@@ -304,8 +304,9 @@ func refuses(body []byte) bool {
 }
 
 var (
-	urlQuery = regexp.MustCompile(`(?i)(https?://[^\s?"'<>]*)\?[^\s"'<>]*`)
-	urlUser  = regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*://)[^\s"'<>]*@`)
+	// In quotes a URL goes on to their end, one that cannot be parsed too.
+	urlQuery = regexp.MustCompile(`(?i)("https?://[^?"]*)\?[^"]*|(https?://[^\s?"'<>]*)\?[^\s"'<>]*`)
+	urlUser  = regexp.MustCompile(`(?i)("[a-z][a-z0-9+.-]*://)[^"]*@|([a-z][a-z0-9+.-]*://)[^\s"'<>]*@`)
 )
 
 // hider returns what removes the key, and the secrets of every URL, from a text
@@ -324,7 +325,7 @@ func hideURLs(s string) string {
 	if !strings.Contains(s, "://") {
 		return s
 	}
-	return urlUser.ReplaceAllString(urlQuery.ReplaceAllString(s, "$1?[query]"), "$1[user]@")
+	return urlUser.ReplaceAllString(urlQuery.ReplaceAllString(s, "$1$2?[query]"), "$1$2[user]@")
 }
 
 // quietError is an error of somebody else's with a text that is fit to be seen:

@@ -136,7 +136,11 @@ func (x *exchange) lost(err error) (retry bool) {
 	}
 	whole := x.sent.seal()
 	if x.ctx.Err() != nil {
-		err = fmt.Errorf("%w (%w)", ctxError(x.ctx), err)
+		ended := ctxError(x.ctx)
+		if !errors.Is(ended, err) { // it says more
+			ended = fmt.Errorf("%w (%w)", ended, err)
+		}
+		err = ended
 	}
 	before, _ := x.err.(*Error) //nolint:errorlint // an unknown outcome is the last attempt
 	e := x.fail(err)

@@ -54,6 +54,10 @@ func TestNoErrorShowsWhatAnAnswerOrTheNetworkEchoes(t *testing.T) {
 		"a proxy's password": func(*http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf(`invalid proxy address "socks5://me:%s@proxy:1": refused`, testKey[:12])
 		},
+		"a proxy's URL that cannot be parsed": func(*http.Request) (*http.Response, error) {
+			_, err := url.Parse("http://me:" + testKey[:12] + " x@proxy:1")
+			return nil, err
+		},
 		"a header line": func(*http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("malformed MIME header line: Location https://x.example/?q=%s%s", testKey[:12], strings.Repeat("x", 1<<20))
 		},

@@ -198,6 +198,7 @@ func TestContextEndsAStalledUploadAtOnce(t *testing.T) {
 		start := time.Now()
 		_, err := newClient(t, fake).STT.Submit(ctx, tape{200_000}.audio(), english)
 		require.ErrorIs(t, err, context.Canceled)
+		require.EqualError(t, err, "stt.submit: context canceled")
 		require.NotErrorIs(t, err, scriptix.ErrUnknownOutcome, "it did not go out whole")
 		assert.Equal(t, 5*time.Second, time.Since(start))
 	})

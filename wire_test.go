@@ -1,10 +1,13 @@
 package scriptix_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,6 +191,19 @@ func TestAnAnswerLongerThanAnyMayBeIsNotRead(t *testing.T) {
 	c := answering(t, 200, nil, `{"id":"stt_1","status":"completed","x":"`+string(make([]byte, 2<<20))+`"}`)
 	_, err := c.STT.Status(t.Context(), "stt_1")
 	require.ErrorIs(t, err, scriptix.ErrBadAnswer)
+	require.ErrorContains(t, err, "longer than any answer")
+	_, err = answering(t, 200, http.Header{"X-Long": {strings.Repeat("x", 1<<20)}}, `{"status":"queued"}`).STT.Status(t.Context(), "stt_1")
+	require.ErrorContains(t, err, "headers exceeded")
+
+	// The bound holds for what a compressed answer holds.
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	for range 64 {
+		_, err := z.Write(make([]byte, 1<<20))
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
+	_, err = answering(t, 200, http.Header{"Content-Encoding": {"gzip"}}, bomb.String()).STT.Status(t.Context(), "stt_1")
 	require.ErrorContains(t, err, "longer than any answer")
 }
 
