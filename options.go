@@ -93,7 +93,8 @@ func WithBaseURL(raw string) Option {
 // timeout per attempt would send a slow upload several times.
 //
 // Uploads go over HTTP/1.1 on a clone of its transport. A RoundTripper that is
-// no [*http.Transport] is used as it is.
+// no [*http.Transport] is used as it is. It must not repeat requests by itself,
+// as that of a retrying client does: a recording could be billed twice.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(c *config) error {
 		if hc == nil {

@@ -170,3 +170,56 @@ func TestAudioThatHangsBeforeItsFirstByteIsAnErrorAndNoPanic(t *testing.T) {
 		assert.Empty(t, fake.Requests())
 	})
 }
+
+// net/http repeats a request by itself when it can get the body again, or when
+// a key says that this does no harm.
+func TestNothingBelowIsGivenTheMeansToSendASubmitAgain(t *testing.T) {
+	t.Parallel()
+	fake := scriptixtest.New(t)
+	var seen []string
+	inner := fake.HTTPClient().Transport
+	c := newClient(t, fake, scriptix.WithHTTPClient(&http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
+		seen = append(seen, r.Method)
+		assert.Nil(t, r.GetBody)
+		assert.NotContains(t, r.Header, "Idempotency-Key")
+		assert.NotContains(t, r.Header, "X-Idempotency-Key")
+		return inner.RoundTrip(r)
+	})}))
+
+	for _, opts := range [][]scriptix.SubmitOption{nil, {scriptix.Resumable()}} {
+		_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english, opts...)
+		require.NoError(t, err)
+	}
+
+	assert.Equal(t, []string{"POST", "POST", "PATCH", "GET"}, seen)
+}
+
+func TestAContextThatEndsWithinAnAnswerIsSaidBesideIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		c := newClient(t, fake)
+		job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
+		require.NoError(t, err)
+		fake.Fault(scriptixtest.Fault{Times: 2, Stall: 30 * time.Second})
+		for name, call := range map[string]func(context.Context) error{
+			"submit": func(ctx context.Context) error {
+				_, err := c.STT.Submit(ctx, scriptix.Bytes("a.wav", wav), english)
+				require.ErrorIs(t, err, scriptix.ErrUnknownOutcome)
+				return err
+			},
+			"status": func(ctx context.Context) error {
+				_, err := c.STT.Status(ctx, job.ID)
+				return err
+			},
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			err := call(ctx)
+			cancel()
+			require.ErrorIs(t, err, context.DeadlineExceeded, name)
+			e, ok := errors.AsType[*scriptix.Error](err)
+			require.True(t, ok)
+			assert.NotZero(t, e.StatusCode, "the status came")
+		}
+	})
+}

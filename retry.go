@@ -82,6 +82,7 @@ func (x *exchange) run(target *url.URL) (*answer, error) {
 	if err != nil {
 		return nil, &Error{Op: x.call.op, JobID: x.call.jobID, Err: x.core.quiet(stripURL(err))}
 	}
+	req.GetBody = nil // made by retryablehttp, and net/http would send its empty body in place of ours
 	req.Header = http.Header{"Authorization": {"Bearer " + x.core.key()}, "User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
 	maps.Copy(req.Header, x.call.header)
 	resp, err := rc.Do(req)
