@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/fstest"
@@ -302,4 +303,20 @@ type countClose struct {
 func (c countClose) Close() error {
 	*c.closes++
 	return c.ReadCloser.Close()
+}
+
+func TestAFileSystemThatCannotSeekIsReadUpToWhereAnUploadGoesOn(t *testing.T) {
+	t.Parallel()
+	fake := scriptixtest.New(t)
+	c := newClient(t, fake, scriptix.WithChunkSize(3000))
+	var open atomic.Int64
+	audio := scriptix.FileFS(openFS{fstest.MapFS{"a.wav": {Data: wav}}, &open}, "a.wav") // its files have no Seek
+
+	_, err := c.STT.Submit(t.Context(), audio, english, scriptix.Resumable())
+
+	require.NoError(t, err)
+	sum := sha256.Sum256(wav)
+	assert.Equal(t, hex.EncodeToString(sum[:]), fake.Jobs()[0].SHA256)
+	assert.Greater(t, len(requestsTo(fake, scriptixtest.FilesPatch)), 1)
+	assert.Zero(t, open.Load())
 }

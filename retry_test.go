@@ -3,11 +3,16 @@ package scriptix_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,6 +153,38 @@ func TestWhatWouldFailTheSameWayAgainIsNotRepeated(t *testing.T) {
 			require.True(t, ok)
 			assert.Equal(t, 1, e.Attempts, "%v", err)
 			assert.Zero(t, e.StatusCode)
+		})
+	}
+}
+
+func TestOnlyWhatMayPassIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err   error
+		again bool
+	}{
+		"a reset":                                     {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
+		"a name server that is away":                  {&net.DNSError{Err: "server misbehaving", IsTemporary: true}, true},
+		"no such host":                                {&net.DNSError{Err: "no such host", IsNotFound: true}, false},
+		"a certificate that is not trusted":           {&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, false},
+		"the same from a dialer of the caller's":      {x509.UnknownAuthorityError{}, false},
+		"a certificate of another host":               {x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x.example"}, false},
+		"no TLS":                                      {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, false},
+		"what net/http has no type for":               {errors.New("http: server gave HTTP response to HTTPS client"), false},
+		"an error around an error that does not pass": {fmt.Errorf("proxyconnect tcp: %w", &net.DNSError{Err: "no such host", IsNotFound: true}), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var sent int
+			c := over(t, func(*http.Request) (*http.Response, error) {
+				sent++
+				return nil, tt.err
+			}, scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 2, MinWait: time.Millisecond}))
+
+			_, err := c.STT.Status(t.Context(), "stt_1")
+
+			require.ErrorIs(t, err, tt.err)
+			assert.Equal(t, tt.again, sent == 2, "%d requests", sent)
 		})
 	}
 }

@@ -277,14 +277,18 @@ func (s *STTService) readyResult(ctx context.Context, job *Job) (*Transcript, er
 	const first, most = 5 * time.Second, 10 * time.Minute
 	for wait := first; ; wait = min(wait*3/2, most) {
 		t, err := s.Result(ctx, job.ID)
-		if !errors.Is(err, ErrNotReady) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-			return t, err
+		if errors.Is(err, ErrNotReady) {
+			select {
+			case <-ctx.Done():
+				err = fmt.Errorf("%w (%w)", ctxError(ctx), err)
+			case <-time.After(wait):
+				continue
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return nil, &WaitError{JobID: job.ID, Last: job.Status, Pending: []string{job.ID}, Err: fmt.Errorf("%w (%w)", ctxError(ctx), err)}
-		case <-time.After(wait):
+		if ended := ctx.Err(); ended != nil && errors.Is(err, ended) {
+			return nil, &WaitError{JobID: job.ID, Last: job.Status, Pending: []string{job.ID}, Err: err}
 		}
+		return t, err
 	}
 }
 

@@ -175,6 +175,30 @@ func TestAResultThatNeverComesIsWaitedForUntilTheContextEnds(t *testing.T) {
 	})
 }
 
+func TestAContextThatEndsWhileTheResultIsFetchedEndsTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake.Fault(scriptixtest.Fault{On: scriptixtest.Result, Delay: time.Hour})
+		c := connect(t, fake)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+
+		_, err := c.STT.Transcribe(ctx, scriptix.Bytes("a.wav", wav), english)
+
+		require.ErrorIs(t, err, scriptix.ErrWaitEnded)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		ended, ok := errors.AsType[*scriptix.WaitError](err)
+		require.True(t, ok)
+		assert.Equal(t, fake.Jobs()[0].ID, ended.JobID)
+		assert.Equal(t, scriptix.StatusCompleted, ended.Last)
+
+		got, err := c.STT.WaitResult(t.Context(), ended.JobID)
+		require.NoError(t, err)
+		assert.Equal(t, ended.JobID, got.JobID)
+	})
+}
+
 func TestTheSenderTriesAgainUntilTheEventIsStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
