@@ -231,7 +231,7 @@ func (a Audio) sha256(ctx context.Context) (string, error) {
 	if src.foreign {
 		src = detach(ctx, src)
 	}
-	defer src.Close()
+	defer func() { _ = src.Close() }() // it was read alone
 	sum, buf := sha256.New(), make([]byte, detachedBuffer)
 	for {
 		n, err := src.Read(buf)

@@ -103,7 +103,7 @@ func TestManySubmitsThatFailAtRandomLeaveNothingBehindAndMakeNoJobTwice(t *testi
 				params := english
 				params.Model = "m" + string(rune('A'+i))
 				job, err := c.STT.Submit(ctx, audio, params, opts...)
-				assert.True(t, (job == nil) != (err == nil))
+				assert.Equal(t, job == nil, err != nil)
 			})
 		}
 		wg.Wait()

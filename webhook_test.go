@@ -254,3 +254,27 @@ func TestDeliverHandsOverAnEventFromElsewhere(t *testing.T) {
 		assert.Equal(t, scriptix.SourceWebhook, got.Source)
 	})
 }
+
+func TestAFunctionOfOnEventMayStopItselfAndDeliver(t *testing.T) {
+	t.Parallel()
+	c := answering(t, 200, nil, `{}`)
+	var seen []string
+	var stop func()
+	stop = c.OnEvent(func(ctx context.Context, e webhook.Event) error {
+		seen = append(seen, e.Data.ID)
+		stop()
+		stop()
+		e.Data.ID = "within"
+		return c.Deliver(ctx, e)
+	})
+	c.OnEvent(func(_ context.Context, e webhook.Event) error {
+		seen = append(seen, "second "+e.Data.ID)
+		return nil
+	})
+	e := webhook.Event{Type: webhook.TranscriptionCompleted, Data: webhook.Data{ID: "first"}}
+
+	require.NoError(t, c.Deliver(t.Context(), e))
+	require.NoError(t, c.Deliver(t.Context(), e))
+
+	assert.Equal(t, []string{"first", "second within", "second first", "second first"}, seen)
+}
