@@ -151,7 +151,8 @@ type room struct {
 }
 
 // spare computes the room: jobs few enough to be polled once a minute with half
-// of the minute's budget, and a quarter of each window left for the rest.
+// of the minute's budget, a quarter of each window left for the rest, and a pace
+// that the day can bear.
 // Where callbacks arrive nothing is spent on what they bring for nothing.
 func (s *scheduler) spare() room {
 	if s.callbacks() {
@@ -167,7 +168,8 @@ func (s *scheduler) spare() room {
 		for _, w := range []WindowUse{snap.Minute, snap.Hour, snap.Day} {
 			ok = ok && (w.Left < 0 || 4*w.Left >= w.Limit)
 		}
-		ok = ok && snap.BlockedUntil.IsZero()
+		// An hour like the last one must not take more than half of the day.
+		ok = ok && snap.BlockedUntil.IsZero() && (snap.Day.Limit == 0 || 48*snap.Hour.Used <= snap.Day.Limit)
 		if snap.Minute.Limit > 0 {
 			perMinute = snap.Minute.Limit
 		}

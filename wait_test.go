@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/scriptixtest"
 )
 
 func TestALoneClipIsFoundSoonWithFewPolls(t *testing.T) {
@@ -124,8 +127,54 @@ func TestGrowingQueueIsNotPolledForNothing(t *testing.T) {
 		late := night{jobs: 3000, every: 2 * time.Second, queue: oneBy(3 * time.Second), lost: func(int) bool { return lost.IntN(50) == 0 }}.play(s, c, 7)
 
 		t.Logf("%d lost, %d polls; lateness p50 %v p95 %v p99 %v", len(late), s.polls, late[len(late)/2], late[len(late)*95/100], late[len(late)*99/100])
-		assert.LessOrEqual(t, s.polls, 225)
+		assert.LessOrEqual(t, s.polls, 150)
 		assert.Less(t, late[len(late)*95/100], 12*time.Minute)
+	})
+}
+
+// Nothing tells how long these take: the recordings' lengths do not, and those
+// that end first are the short ones.
+func TestJobsThatTakeAnyTimeAreNotPolledWhileTheirPeersRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(withCallbacks(), scriptix.WithLimits(scriptix.PlanSilver))
+		rng := rand.New(rand.NewPCG(9, 9))
+		queue := func(time.Time) time.Duration { return time.Duration(rng.Int64N(int64(30 * time.Minute))) }
+
+		late := night{jobs: 1000, every: 2 * time.Second, queue: queue, lost: func(i int) bool { return i%50 == 49 }}.play(s, c, 9)
+
+		t.Logf("%d polls, the lost ones found within %v", s.polls, late[len(late)-1].Round(time.Second))
+		assert.Len(t, late, 20)
+		assert.LessOrEqual(t, s.polls, 150)
+	})
+}
+
+func TestTranscriptsOnATightPlanComeWithoutARefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const jobs = 500 // a sixth of 3,000 on Silver
+		fake := scriptixtest.New(t, scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits{PerMinute: 10, PerHour: 333, PerDay: 3333, Concurrent: 10}))
+		var took atomic.Int64
+		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
+			return scriptixtest.Outcome{Processing: time.Duration(took.Add(7)%60) * time.Minute, Text: "Hello."}
+		})
+		c := newClient(t, fake, scriptix.WithLimits(scriptix.Limits{PerMinute: 10, PerHour: 333, PerDay: 3333, Concurrent: 10}))
+		begin := time.Now()
+		var all sync.WaitGroup
+		for range jobs {
+			all.Go(func() {
+				_, err := c.STT.Transcribe(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+				assert.NoError(t, err)
+			})
+		}
+		all.Wait()
+
+		stats := fake.Stats()
+		t.Logf("%d transcripts after %v: %+v", jobs, time.Since(begin).Round(time.Second), stats)
+		assert.Equal(t, jobs, stats.Jobs)
+		assert.Zero(t, stats.Refused)
+		assert.Less(t, time.Since(begin), 5*time.Hour)
 	})
 }
 

@@ -3,18 +3,19 @@ package due
 import "time"
 
 const (
-	cohortWidth = time.Minute
-	cohortReach = 60 // buckets that are searched for peers
-	fewPeers    = 20 // too few to tell
-	manyPeers   = 50 // enough
+	cohortWidth = 10 * time.Second
+	cohortReach = 360 // buckets that are searched for peers: an hour
+	cohortNear  = 12  // of these, buckets that are searched on both sides
+	fewPeers    = 20  // too few to tell
+	manyPeers   = 100 // enough
 	maxCohorts  = 20_000
 
 	// outstanding is the share of its peers that may still be running when a
 	// job counts as late, beside those whose callback was lost.
-	outstanding = 0.05
+	outstanding = 0.07
 )
 
-// Cohorts count the jobs of each minute, and how many of them have ended. While
+// Cohorts count the jobs of each ten seconds, and how many of them have ended. While
 // callbacks arrive a job is late only when nearly all of its peers have ended:
 // that holds however long jobs take, and also before the model can know it. Jobs
 // are peers when they would end at the same time if none queued. The zero value
@@ -72,11 +73,14 @@ func (c *Cohorts) Late(bucket int32, share float64) bool {
 		peers.started += b.started
 		peers.ended += b.ended
 	}
-	// Those before it first: where jobs queue, later ones end later.
-	for i := int32(0); i < cohortReach && peers.started < manyPeers; i++ {
+	add(bucket)
+	for i := int32(1); i < cohortReach && peers.started < manyPeers; i++ {
 		add(bucket - i)
+		if i <= cohortNear {
+			add(bucket + i) // further on, where jobs queue, they end much later
+		}
 	}
-	for i := int32(1); i < cohortReach && peers.started < fewPeers; i++ {
+	for i := int32(cohortNear + 1); i < cohortReach && peers.started < fewPeers; i++ {
 		add(bucket + i)
 	}
 	others := float64(peers.started - 1)

@@ -214,7 +214,7 @@ func TestJobIsLateWhenNearlyAllOfItsPeersHaveEnded(t *testing.T) {
 	var c due.Cohorts
 	buckets := make([]int32, 100)
 	for i := range buckets {
-		buckets[i] = c.Start(time.Duration(i) * time.Second / 2)
+		buckets[i] = c.Start(time.Duration(i) * time.Second / 20)
 		if i < 18 {
 			assert.True(t, c.Late(buckets[i], 1), "so few say nothing")
 		}
