@@ -220,7 +220,7 @@ func TestJobIsLateWhenNearlyAllOfItsPeersHaveEnded(t *testing.T) {
 		}
 	}
 	for i, bucket := range buckets {
-		assert.Equal(t, i > 94, c.Late(bucket, 1), "%d of 100 have ended", i)
+		assert.Equal(t, i > 92, c.Late(bucket, 1), "%d of 100 have ended", i)
 		if i > 50 {
 			assert.True(t, c.Late(bucket, 0.5), "half of the callbacks get lost")
 		}
