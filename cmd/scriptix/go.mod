@@ -1,0 +1,17 @@
+module github.com/scriptix-io/scriptix-go/cmd/scriptix
+
+go 1.26.0
+
+replace github.com/scriptix-io/scriptix-go => ../..
+
+require (
+	github.com/scriptix-io/scriptix-go v0.0.0-00010101000000-000000000000
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	github.com/google/go-querystring v1.2.0 // indirect
+	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)

@@ -1,0 +1,284 @@
+package page
+
+import (
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go"
+)
+
+const (
+	colours    = 8   // speakers that differ in colour, in page.css; the next ones begin again
+	blockLines = 20  // lines that a browser lays out at once: it skips the blocks that are out of sight
+	unsure     = 0.6 // a confidence below this is marked in the text
+)
+
+// view is what the template shows. Every text in it is as it came: the template
+// escapes it for its place.
+type view struct {
+	Title, Language, Policy string
+	CSS                     template.CSS
+	JS                      template.JS
+	Audio, MediaType        string
+	HasAudio, Timed, Unsure bool
+	Length                  string // of the recording, "" when unknown
+	Lines                   int
+	Speakers                []*speaker
+	Blocks                  []block
+	Strip                   *strip
+}
+
+type speaker struct {
+	Name   string
+	Class  string // its colour
+	Lines  int
+	Talk   time.Duration
+	Share  string // of all that is said, in percent
+	Sure   string // mean confidence, in percent, "" when unknown
+	weight float64
+	sum    float64
+}
+
+// TalkTime is how long the speaker speaks.
+func (s *speaker) TalkTime() string { return clock(s.Talk) }
+
+// block is a stretch of lines by one speaker.
+type block struct {
+	Speaker *speaker // nil where no speaker is known at all
+	Named   bool     // the first block of a turn shows who speaks
+	Lines   []line
+}
+
+type line struct {
+	Number     int
+	Timed      bool
+	Start, End string // in seconds
+	Clock      string
+	Sure       string // in percent, where it is to be marked
+	Parts      []part
+}
+
+// part is a piece of a line's text: a word with its time, or what stands between.
+type part struct {
+	Text  string
+	Start string // in seconds; "" for what has no time
+	Sure  string // in percent, where it is to be marked
+}
+
+func newView(t *scriptix.Transcript, o Options) (*view, error) {
+	media, err := checkMedia(o)
+	if err != nil {
+		return nil, err
+	}
+	audio, err := audioAddress(o.Audio)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{
+		Title:    valid(firstOf(o.Title, t.JobID, "Transcript")),
+		Language: language(firstOf(o.Language, t.Language)),
+		Policy:   policy(o),
+		CSS:      template.CSS(pageCSS), //nolint:gosec // G203: a constant of this package.
+		JS:       template.JS(pageJS),   //nolint:gosec // G203: a constant of this package.
+		Audio:    audio, MediaType: media,
+		HasAudio: audio != "" || media != "",
+	}
+	segments := tidy(t)
+	v.Lines = len(segments)
+	length := max(t.Duration, 0)
+	for _, s := range segments {
+		length = max(length, s.End)
+		v.Timed = v.Timed || s.End > 0
+	}
+	if length > 0 {
+		v.Length = clock(length)
+	}
+	who := v.speakers(t, segments)
+	v.blocks(segments, who)
+	if v.Timed {
+		v.Strip = newStrip(segments, who, v.Speakers, length)
+	}
+	return v, nil
+}
+
+// tidy returns the segments with text in valid UTF-8, times in order and
+// confidences in range. A transcript that is text alone becomes a segment for
+// each of its paragraphs.
+func tidy(t *scriptix.Transcript) []scriptix.Segment {
+	var out []scriptix.Segment
+	for _, s := range t.Segments {
+		s.Start, s.End = order(s.Start, s.End)
+		s.Text, s.Speaker = valid(strings.TrimSpace(s.Text)), valid(strings.TrimSpace(s.Speaker))
+		s.Confidence = fraction(s.Confidence)
+		words := make([]scriptix.Word, 0, len(s.Words))
+		for _, w := range s.Words {
+			w.Start, w.End = order(w.Start, w.End)
+			w.Text = valid(strings.TrimSpace(w.Text))
+			w.Confidence = fraction(w.Confidence)
+			if s.Speaker == "" {
+				s.Speaker = valid(strings.TrimSpace(w.Speaker))
+			}
+			if w.Text != "" {
+				words = append(words, w)
+			}
+		}
+		s.Words = words
+		if s.Text != "" || len(words) > 0 {
+			out = append(out, s)
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for text := range strings.Lines(valid(t.Text)) {
+		if text = strings.TrimSpace(text); text != "" {
+			out = append(out, scriptix.Segment{Text: text})
+		}
+	}
+	return out
+}
+
+// speakers fills v.Speakers, in the service's order and then in that of their
+// first words, and returns them by name; none if nobody is named.
+func (v *view) speakers(t *scriptix.Transcript, segments []scriptix.Segment) map[string]*speaker {
+	count := map[string]int{}
+	for _, s := range segments {
+		count[s.Speaker]++
+	}
+	if count[""] == len(segments) {
+		return nil
+	}
+	who := map[string]*speaker{}
+	add := func(name string) {
+		if count[name] == 0 || who[name] != nil {
+			return
+		}
+		s := &speaker{Name: name, Class: "s" + strconv.Itoa(len(v.Speakers)%colours)}
+		if name == "" {
+			s.Name, s.Class = "Unknown speaker", "sx"
+		}
+		who[name] = s
+		v.Speakers = append(v.Speakers, s)
+	}
+	for _, s := range t.Speakers {
+		if name := valid(strings.TrimSpace(s.ID)); name != "" {
+			add(name)
+		}
+	}
+	for _, s := range segments {
+		if s.Speaker != "" {
+			add(s.Speaker)
+		}
+	}
+	add("")
+
+	var all float64
+	for _, s := range segments {
+		p, d := who[s.Speaker], s.End-s.Start
+		p.Lines++
+		p.Talk += d
+		all += d.Seconds()
+		if s.Confidence > 0 {
+			// A line without a length counts a little, so that confidences without times have a mean.
+			p.weight += d.Seconds() + 1e-3
+			p.sum += s.Confidence * (d.Seconds() + 1e-3)
+		}
+	}
+	for _, p := range v.Speakers {
+		if all > 0 {
+			p.Share = percent(p.Talk.Seconds() / all)
+		}
+		if p.weight > 0 {
+			p.Sure = percent(p.sum / p.weight)
+		}
+	}
+	return who
+}
+
+// blocks fills v.Blocks: a new one where the speaker changes, and now and then within a long turn.
+func (v *view) blocks(segments []scriptix.Segment, who map[string]*speaker) {
+	for i, s := range segments {
+		n := len(v.Blocks)
+		turn := i == 0 || s.Speaker != segments[i-1].Speaker
+		if turn || len(v.Blocks[n-1].Lines) == blockLines {
+			p := who[s.Speaker]
+			v.Blocks = append(v.Blocks, block{Speaker: p, Named: turn && p != nil})
+			n++
+		}
+		l := line{Number: i + 1, Timed: v.Timed, Parts: parts(s)}
+		if v.Timed {
+			l.Start, l.End, l.Clock = seconds(s.Start), seconds(s.End), clock(s.Start)
+		}
+		if len(s.Words) == 0 {
+			l.Sure = doubt(s.Confidence)
+		}
+		v.Unsure = v.Unsure || l.Sure != ""
+		for _, p := range l.Parts {
+			v.Unsure = v.Unsure || p.Sure != ""
+		}
+		v.Blocks[n-1].Lines = append(v.Blocks[n-1].Lines, l)
+	}
+}
+
+func firstOf(texts ...string) string {
+	for _, s := range texts {
+		if s = strings.TrimSpace(s); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// language returns a language tag that HTML knows, or "": the service also says
+// "auto", and nl_BE.
+func language(s string) string {
+	if !languageTag.MatchString(s) {
+		return ""
+	}
+	return strings.ReplaceAll(s, "_", "-")
+}
+
+// order brings two times in order. An end that is missing, thus zero, is where the start is.
+func order(start, end time.Duration) (time.Duration, time.Duration) {
+	start = max(start, 0)
+	if end <= 0 {
+		return start, start
+	}
+	return min(start, end), max(start, end)
+}
+
+// fraction is a confidence between 0 and 1, and 0, which is unknown, for what is none.
+func fraction(f float64) float64 {
+	if math.IsNaN(f) {
+		return 0
+	}
+	return min(max(f, 0), 1)
+}
+
+func percent(f float64) string { return strconv.Itoa(int(math.Round(100*f))) + "%" }
+
+func doubt(confidence float64) string {
+	if confidence <= 0 || confidence >= unsure {
+		return ""
+	}
+	return percent(confidence)
+}
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Round(time.Millisecond).Seconds(), 'f', -1, 64)
+}
+
+// clock writes a time as people read it: 0:07, 12:34, 1:02:03.
+func clock(d time.Duration) string {
+	s := int64(d / time.Second)
+	two := func(n int64) string { return string([]byte{':', byte('0' + n/10), byte('0' + n%10)}) }
+	if s < 3600 {
+		return strconv.FormatInt(s/60, 10) + two(s%60)
+	}
+	return strconv.FormatInt(s/3600, 10) + two(s/60%60) + two(s%60)
+}
