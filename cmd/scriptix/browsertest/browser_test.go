@@ -45,19 +45,14 @@ type tab struct {
 	requests map[network.RequestID]string
 }
 
-var (
-	mainContext context.Context // of all tests
-	browser     = sync.OnceValues(startBrowser)
-)
+// browser is the one browser of all tests, started by the first.
+var browser = sync.OnceValues(startBrowser)
 
 func TestMain(m *testing.M) {
-	var cancel context.CancelFunc
-	mainContext, cancel = context.WithCancel(context.Background())
 	code := m.Run()
 	if ctx, err := browser(); err == nil {
 		_ = chromedp.Cancel(ctx) // waits for the browser's end
 	}
-	cancel()
 	os.Exit(code)
 }
 
@@ -70,7 +65,7 @@ func startBrowser() (context.Context, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, _ := chromedp.NewExecAllocator(mainContext, append(chromedp.DefaultExecAllocatorOptions[:],
+	ctx, _ := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromium),
 		chromedp.NoSandbox, // as root, in a container
 		chromedp.WSURLReadTimeout(patience),
@@ -285,7 +280,7 @@ func embedded(t *testing.T, tr *scriptix.Transcript, title string) string {
 	t.Helper()
 	audio, err := os.Open(filepath.Join(testdata, "meeting.wav"))
 	require.NoError(t, err)
-	defer audio.Close()
+	t.Cleanup(func() { assert.NoError(t, audio.Close()) })
 	return write(t, tr, page.Options{Title: title, Embed: audio, MediaType: page.MediaType("meeting.wav")})
 }
 

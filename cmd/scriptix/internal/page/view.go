@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"html/template"
 	"math"
 	"strconv"
@@ -276,9 +277,8 @@ func seconds(d time.Duration) string {
 // clock writes a time as people read it: 0:07, 12:34, 1:02:03.
 func clock(d time.Duration) string {
 	s := int64(d / time.Second)
-	two := func(n int64) string { return string([]byte{':', byte('0' + n/10), byte('0' + n%10)}) }
 	if s < 3600 {
-		return strconv.FormatInt(s/60, 10) + two(s%60)
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
 	}
-	return strconv.FormatInt(s/3600, 10) + two(s/60%60) + two(s%60)
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
