@@ -71,7 +71,7 @@ func (r *run) claim(it *item) {
 		r.advance(it, rec)
 		return
 	}
-	rec, _, err := r.l.Claim(r.always, record.New(it.key, it.inputs[0].Audio.Name(), newToken(), r.id, time.Now()))
+	rec, _, err := r.l.Claim(r.always, record.New(it.key, r.first(it).Audio.Name(), newToken(), r.id, time.Now()))
 	if err == nil {
 		rec, err = r.takeOver(rec)
 	}
@@ -244,12 +244,19 @@ func (r *run) end(it *item) []Input {
 	return it.inputs
 }
 
+// first is the input that is sent. Others of its key may join it.
+func (r *run) first(it *item) Input {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return it.inputs[0]
+}
+
 func (r *run) outcome(it *item, input Input, s State) Outcome {
 	return Outcome{Input: input, Key: it.key, JobID: it.jobID, State: s, Source: it.source, Attempts: it.attempts}
 }
 
 func (r *run) callbackURL(it *item) string {
-	if u := it.inputs[0].Params.WebhookURL; u != "" {
+	if u := r.first(it).Params.WebhookURL; u != "" {
 		return u
 	}
 	return r.c.CallbackURL()

@@ -58,7 +58,7 @@ func (r *run) submit(it *item) {
 
 // send makes one submit of an item.
 func (r *run) send(it *item, rec Record) (*scriptix.Job, error) {
-	input := it.inputs[0]
+	input := r.first(it)
 	params := input.Params
 	if u := r.callbackURL(it); u != "" {
 		var err error
