@@ -59,7 +59,9 @@ func (r *run) fetch(it *item, tries int) {
 
 // disproved ends an item whose job was announced as done and was not.
 func (r *run) disproved(it *item, failed *scriptix.JobFailedError) {
-	rec, err := r.insist(it.key, func(rec Record) Record { return record.Disproved(rec, failed.Job.Failure, time.Now()) })
+	rec, err := r.insist(it.key, func(rec Record) Record {
+		return record.Disproved(rec, hideToken(failed.Job.Failure, it.token), time.Now())
+	})
 	if err != nil {
 		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w: %w", ErrLedger, err, failed))
 		return

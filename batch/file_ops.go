@@ -112,7 +112,7 @@ func (f *file) Apply(ctx context.Context, key string, change func(Record) (Recor
 }
 
 func (f *file) Park(ctx context.Context, e Event) (key string, err error) {
-	if err := checkLength(e.JobID); err != nil {
+	if err := checkName(e.JobID); err != nil {
 		return "", err
 	}
 	err = f.update(ctx, func(tx *bbolt.Tx) error {

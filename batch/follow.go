@@ -101,7 +101,7 @@ func (r *run) heard(it *item, job *scriptix.Job, err error) {
 		return
 	}
 	rec, err := r.insist(it.key, func(rec Record) Record {
-		return record.Polled(rec, job.Status.Succeeded(), job.Failure, string(job.Source), job.Duration, time.Now())
+		return record.Polled(rec, job.Status.Succeeded(), hideToken(job.Failure, it.token), string(job.Source), job.Duration, time.Now())
 	})
 	if err != nil {
 		r.finish(it, StateInterrupted, errors.Join(ErrLedger, err))

@@ -18,9 +18,11 @@ type item struct {
 	stage  stage   // guarded by the run's lock
 
 	jobID    string
+	token    string // of the callback URL
 	source   scriptix.Source
 	attempts int
 	lost     error // why the outcome is unknown
+	lostAt   time.Time
 	timer    *time.Timer
 }
 
@@ -47,6 +49,10 @@ func (r *run) begin(input Input) {
 			return
 		}
 	}
+	if err := checkName(key); err != nil {
+		r.emit(Outcome{Input: input, Key: key, State: StateRejected, Err: err}, nil)
+		return
+	}
 	r.mu.Lock()
 	if it, ok := r.items[key]; ok {
 		it.inputs = append(it.inputs, input)
@@ -63,9 +69,16 @@ func (r *run) begin(input Input) {
 func (r *run) claim(it *item) {
 	if err := r.halting(); err != nil {
 		// Nothing new; but what was paid for is still brought home.
-		rec, missing := r.l.Get(r.always, ByKey, it.key)
-		if missing != nil || rec.Phase == Claimed || rec.Phase == Rejected {
+		rec, getErr := r.l.Get(r.always, ByKey, it.key)
+		if errors.Is(getErr, ErrNoRecord) || getErr == nil && (rec.Phase == Claimed || rec.Phase == Rejected) {
 			r.finish(it, r.refusal(err), fmt.Errorf("batch: not submitted: %w", err))
+			return
+		}
+		if getErr == nil {
+			rec, getErr = r.takeOver(rec)
+		}
+		if getErr != nil {
+			r.finish(it, StateInterrupted, fmt.Errorf("%w: %w; nothing is submitted: %w", ErrLedger, getErr, err))
 			return
 		}
 		r.advance(it, rec)
@@ -98,7 +111,7 @@ func (r *run) takeOver(rec Record) (Record, error) {
 
 // advance goes on with an item from what its record says. The caller owns it.
 func (r *run) advance(it *item, rec Record) {
-	it.attempts, it.source = rec.Attempts, scriptix.Source(rec.Source)
+	it.attempts, it.source, it.token = rec.Attempts, scriptix.Source(rec.Source), rec.Token
 	if rec.JobID != "" {
 		it.jobID = rec.JobID
 	}
@@ -112,11 +125,10 @@ func (r *run) advance(it *item, rec Record) {
 		}
 		r.resolve(it, rec)
 	case Submitted:
-		r.mu.Lock()
-		r.jobs[it.jobID] = it
-		r.mu.Unlock()
+		// It rests before it is watched: an end that the client knows already is heard of at once.
+		r.rest(it, waiting, 0)
 		r.watcher.Add(scriptix.Job{ID: rec.JobID, CreatedAt: rec.SubmittedAt, Duration: rec.Duration})
-		r.rest(it, waiting)
+		r.look(it, false)
 	case Completed:
 		r.tasks.push(func() { r.fetch(it, 0) })
 	case Done:
@@ -144,10 +156,16 @@ func (r *run) resolve(it *item, rec Record) {
 		}
 		patience = max(patience, r.o.ResubmitAfter)
 	}
-	age := time.Since(rec.SentAt)
+	if it.lostAt.IsZero() {
+		it.lostAt = time.Now()
+	}
+	// The stored time may be of a clock that was ahead: it must not wait for ever.
+	age := max(time.Since(rec.SentAt), time.Since(it.lostAt))
 	switch {
 	case r.o.ResubmitAfter > 0 && age >= r.o.ResubmitAfter:
-		rec, err := r.l.Apply(r.always, it.key, func(rec Record) (Record, error) { return record.Reclaimed(rec, r.id) })
+		rec, err := r.l.Apply(r.always, it.key, func(rec Record) (Record, error) {
+			return record.Reclaimed(record.Lost(rec, it.lost.Error(), time.Now()), r.id)
+		})
 		if errors.Is(err, ErrMoved) {
 			rec, err = r.l.Get(r.always, ByKey, it.key)
 		}
@@ -155,7 +173,7 @@ func (r *run) resolve(it *item, rec Record) {
 			r.finish(it, StateInterrupted, fmt.Errorf("%w: %w: %w", ErrLedger, err, it.lost))
 			return
 		}
-		it.lost = nil
+		it.lost, it.lostAt = nil, time.Time{}
 		r.advance(it, rec)
 	case age >= patience:
 		r.finish(it, StateUnknown, it.lost)
@@ -164,10 +182,8 @@ func (r *run) resolve(it *item, rec Record) {
 		if r.o.ResubmitAfter > 0 {
 			next = min(next, r.o.ResubmitAfter-age)
 		}
-		it.timer = time.AfterFunc(next, func() {
-			r.tasks.push(func() { r.look(it, true) })
-		})
-		r.rest(it, unresolved)
+		r.rest(it, unresolved, next)
+		r.look(it, false)
 	}
 }
 
@@ -176,38 +192,50 @@ func (r *run) unknown(it *item, why error) error {
 	return &scriptix.UnknownOutcomeError{Size: -1, Err: &scriptix.Error{Op: "stt.submit", Attempts: it.attempts, Err: why}}
 }
 
-// rest gives an item up until something happens to it. Whoever waits registers
-// first and reads the record second.
-func (r *run) rest(it *item, s stage) {
+// rest gives an item up until something happens to it, or its time is up.
+// Whoever waits registers first and looks at the record second.
+func (r *run) rest(it *item, s stage, patience time.Duration) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	it.stage = s
-	r.mu.Unlock()
-	r.look(it, false)
+	if s == waiting {
+		r.jobs[it.jobID] = it
+		return
+	}
+	it.timer = time.AfterFunc(patience, func() {
+		r.tasks.push(func() { r.look(it, true) })
+	})
 }
 
 // look reads the record of an item that rests, and goes on with it if that has
 // moved, or if its time is up.
 func (r *run) look(it *item, timeUp bool) {
 	rec, err := r.l.Get(r.always, ByKey, it.key)
-	if err != nil {
-		return // a hint alone; the poll or the next one finds it
-	}
 	r.mu.Lock()
 	var moved bool
 	switch it.stage {
 	case unresolved:
+		if err != nil {
+			moved = timeUp // before that, a later look finds it
+			break
+		}
 		moved = timeUp || rec.Phase != Unknown && rec.Phase != Sent
 	case waiting:
-		moved = rec.Phase != Submitted
+		moved = err == nil && rec.Phase != Submitted
 	}
 	if moved {
 		it.stage = working
 	}
 	r.mu.Unlock()
-	if moved {
-		it.disarm()
-		r.advance(it, rec)
+	if !moved {
+		return
 	}
+	it.disarm()
+	if err != nil {
+		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w: %w", ErrLedger, err, it.lost))
+		return
+	}
+	r.advance(it, rec)
 }
 
 // take makes the caller the owner of an item that waits for its job.
@@ -232,6 +260,10 @@ func (r *run) finish(it *item, s State, err error) {
 
 // end takes an item out of the run and returns its inputs.
 func (r *run) end(it *item) []Input {
+	if it.jobID != "" {
+		// By now the client has heard of what the ledger has heard of, or never will: it need not poll.
+		r.watcher.Remove(it.jobID)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	it.stage = ended

@@ -45,13 +45,34 @@ func Key(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (string
 		}
 	}
 	add("audio")
-	if _, err := io.Copy(h, &untilDone{ctx, r}); err != nil {
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		return "", fmt.Errorf("%w: %q: %w", scriptix.ErrAudio, a.Name(), err)
+	if err := digest(ctx, h, a, r); err != nil {
+		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// checksum is the SHA-256 of a recording's bytes.
+func checksum(ctx context.Context, a scriptix.Audio) (string, error) {
+	r, _, err := a.Open(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = r.Close() }()
+	h := sha256.New()
+	if err := digest(ctx, h, a, r); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func digest(ctx context.Context, h io.Writer, a scriptix.Audio, r io.Reader) error {
+	if _, err := io.Copy(h, &untilDone{ctx, r}); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("%w: %q: %w", scriptix.ErrAudio, a.Name(), err)
+	}
+	return nil
 }
 
 // untilDone ends a long read with its context.

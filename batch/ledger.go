@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/scriptix-io/scriptix-go/internal/record"
 )
@@ -198,13 +199,18 @@ func checkClaim(r Record) error {
 	case r.Phase != Claimed || r.JobID != "":
 		return fmt.Errorf("batch: claim: %w: a new record is claimed and has no job", ErrRule)
 	}
-	return checkLength(r.Key, r.Token)
+	return checkName(r.Key, r.Token)
 }
 
-func checkLength(values ...string) error {
+// checkName refuses what no ledger can keep: a record is stored as JSON, which
+// has no other text than UTF-8.
+func checkName(values ...string) error {
 	for _, v := range values {
-		if len(v) > MaxKey {
+		switch {
+		case len(v) > MaxKey:
 			return fmt.Errorf("batch: a key, token or job id of %d bytes: at most %d are kept", len(v), MaxKey)
+		case !utf8.ValidString(v):
+			return fmt.Errorf("batch: the key, token or job id %q is not valid UTF-8; for a file's name use strconv.Quote", v)
 		}
 	}
 	return nil
@@ -222,7 +228,7 @@ func changed(old Record, change func(Record) (Record, error)) (r Record, err err
 		return old, err
 	}
 	r.Revision = old.Revision
-	if err := checkLength(r.JobID); err != nil {
+	if err := checkName(r.JobID); err != nil {
 		return old, err
 	}
 	return r, record.Check(old, r)

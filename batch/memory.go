@@ -120,7 +120,7 @@ func (m *memory) Apply(ctx context.Context, key string, change func(Record) (Rec
 }
 
 func (m *memory) Park(ctx context.Context, e Event) (string, error) {
-	if err := checkLength(e.JobID); err != nil {
+	if err := checkName(e.JobID); err != nil {
 		return "", err
 	}
 	leave, err := m.enter(ctx)

@@ -110,7 +110,8 @@ var (
 // five seconds for its answer, and what is in flight is yielded as interrupted.
 // Inputs not yet taken from in are not yielded. Leaving the loop stops the same
 // way. Either way nothing is lost, and no goroutine stays: in is pulled from
-// one, so it must not block for ever. When the ledger fails the inputs
+// one, so it must not block for ever. When in panics, that stops the run as ctx
+// does, and comes out of the loop over Run in the end. When the ledger fails the inputs
 // concerned are yielded with the error; nothing is sent that it has not stored.
 // A key that is refused, or a quota that is used up, rejects what is left
 // without trying. Other failures of a submit that made no job are tried again for
@@ -123,7 +124,7 @@ func Run(ctx context.Context, c *scriptix.Client, in iter.Seq[Input], o Options)
 		if in == nil {
 			return
 		}
-		if err := o.check(c); err != nil {
+		if err := o.check(ctx, c); err != nil {
 			for input := range in {
 				if !yield(Outcome{Input: input, Key: input.Key, State: StateRejected, Err: err}) {
 					return
@@ -132,22 +133,31 @@ func Run(ctx context.Context, c *scriptix.Client, in iter.Seq[Input], o Options)
 			return
 		}
 		r := newRun(ctx, c, o)
-		defer r.leave()
-		r.start(in)
-		for res := range r.out {
-			more := yield(res.Outcome)
-			if res.after != nil {
-				res.after()
-			}
-			if !more {
-				return
-			}
+		if r.serve(in, yield); r.panicked != nil {
+			panic(r.panicked) //nolint:forbidigo // the caller's own, from where it can be recovered
 		}
 	}
 }
 
-func (o Options) check(c *scriptix.Client) error {
+// serve yields the outcomes, and leaves nothing behind.
+func (r *run) serve(in iter.Seq[Input], yield func(Outcome) bool) {
+	defer r.leave()
+	r.start(in)
+	for res := range r.out {
+		more := yield(res.Outcome)
+		if res.after != nil {
+			res.after()
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+func (o Options) check(ctx context.Context, c *scriptix.Client) error {
 	switch {
+	case ctx == nil:
+		return errors.New("batch: the context is nil; use context.Background")
 	case c == nil:
 		return errors.New("batch: the client is nil")
 	case o.Concurrency < 0 || o.ResubmitAfter < 0 || o.UnknownAfter < 0:
@@ -182,6 +192,8 @@ type run struct {
 	pending int              // inputs taken and not yielded
 	fed     bool             // in has ended
 	halted  error            // why nothing is submitted any more
+
+	panicked any // of the inputs' iterator; read once its goroutine has ended
 }
 
 // result is an outcome, and what is done once the consumer has seen it.
@@ -192,6 +204,8 @@ type result struct {
 
 // errComplete ends a run that has nothing left to do.
 var errComplete = errors.New("batch: all done")
+
+var errPanicked = errors.New("the inputs panicked")
 
 func newRun(ctx context.Context, c *scriptix.Client, o Options) *run {
 	if o.Ledger == nil {
@@ -248,15 +262,18 @@ func (r *run) leave() {
 // feed takes the inputs.
 func (r *run) feed(in iter.Seq[Input]) {
 	defer func() {
+		if r.panicked = recover(); r.panicked != nil {
+			r.cancel(errPanicked)
+		}
 		r.mu.Lock()
 		r.fed = true
 		r.mu.Unlock()
 		r.release(0)
 	}()
+	if r.ctx.Err() != nil {
+		return
+	}
 	for input := range in {
-		if r.ctx.Err() != nil {
-			return
-		}
 		r.mu.Lock()
 		r.pending++
 		r.mu.Unlock()
@@ -264,8 +281,10 @@ func (r *run) feed(in iter.Seq[Input]) {
 		case r.inputs <- input:
 		case <-r.ctx.Done():
 			r.mu.Lock()
-			r.left = append(r.left, input)
+			r.left = append(r.left, input) // it was taken, so it is yielded
 			r.mu.Unlock()
+		}
+		if r.ctx.Err() != nil {
 			return
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,11 +32,13 @@ func (r *run) submit(it *item) {
 			r.finish(it, StateInterrupted, fmt.Errorf("%w, so nothing was sent: %w", ErrLedger, err))
 			return
 		}
-		if rec.Phase != Claimed && rec.Upload == "" || rec.JobID != "" {
-			r.advance(it, rec) // a callback was faster
+		it.token = rec.Token
+		goesOn := rec.Upload != "" && (rec.Phase == Sent || rec.Phase == Unknown)
+		if rec.Phase != Claimed && !goesOn {
+			r.advance(it, rec) // somebody else was faster, a callback say
 			return
 		}
-		if halted := r.halting(); halted != nil {
+		if halted := r.halting(); halted != nil && !goesOn {
 			r.finish(it, r.refusal(halted), fmt.Errorf("batch: not submitted: %w", halted))
 			return
 		}
@@ -44,6 +47,7 @@ func (r *run) submit(it *item) {
 			r.accepted(it, job)
 			return
 		}
+		err = concealed(err, it.token)
 		pause := min(firstPause<<(try-1), maxPause)
 		if !r.failed(it, err, try, &pause) {
 			return
@@ -92,19 +96,56 @@ func (r *run) send(it *item, rec Record) (*scriptix.Job, error) {
 		return nil, err
 	}
 	defer done()
-	opts := []scriptix.SubmitOption{scriptix.OnUploadCreated(func(_ context.Context, token string) error {
-		return r.change(it.key, func(rec Record) (Record, error) { return record.Uploading(rec, token, r.id) })
+	opts := []scriptix.SubmitOption{scriptix.OnUploadCreated(func(ctx context.Context, token string) error {
+		sum := ""
+		if input.Key != "" {
+			// This key says nothing of the bytes that the upload is to be continued with.
+			var err error
+			if sum, err = checksum(ctx, input.Audio); err != nil {
+				return err
+			}
+		}
+		return r.change(it.key, func(rec Record) (Record, error) { return record.Uploading(rec, token, sum, r.id) })
 	})}
 	if r.o.OnProgress != nil {
 		opts = append(opts, scriptix.OnProgress(func(sent, total int64) { r.o.OnProgress(input, sent, total) }))
 	}
 	if rec.Upload != "" {
-		if err := r.change(it.key, func(rec Record) (Record, error) { return record.Uploading(rec, rec.Upload, r.id) }); err != nil {
+		if rec, err = r.resumed(ctx, input.Audio, rec); err != nil {
 			return nil, err
 		}
+	}
+	if rec.Upload != "" {
 		opts = append(opts, scriptix.ResumeUpload(rec.Upload))
 	}
 	return r.c.STT.Submit(ctx, audio, params, opts...)
+}
+
+// resumed makes an interrupted upload this run's own. One that began with other
+// audio is let go, unless all of it may have gone out.
+func (r *run) resumed(ctx context.Context, a scriptix.Audio, rec Record) (Record, error) {
+	const changed = "the recording is not what its upload began with"
+	differs := false
+	if rec.Sum != "" {
+		sum, err := checksum(ctx, a)
+		if err != nil {
+			return rec, err
+		}
+		differs = sum != rec.Sum
+	}
+	if differs && rec.Phase != Claimed {
+		return rec, fmt.Errorf("%w: %q: %s", scriptix.ErrAudio, a.Name(), changed)
+	}
+	rec, err := r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) {
+		if differs {
+			return record.UploadGone(rec, changed, time.Now()), nil
+		}
+		return record.Uploading(rec, rec.Upload, rec.Sum, r.id)
+	})
+	if err != nil {
+		return rec, fmt.Errorf("%w: %w", ErrLedger, err)
+	}
+	return rec, nil
 }
 
 // accepted stores a job's id. Until that is durable nothing else happens to it.
@@ -125,6 +166,7 @@ func (r *run) accepted(it *item, job *scriptix.Job) {
 func (r *run) failed(it *item, err error, try int, pause *time.Duration) (again bool) {
 	interrupted, resumable := errors.AsType[*scriptix.UploadInterruptedError](err)
 	e, _ := errors.AsType[*scriptix.Error](err)
+	unsent := func(rec Record) Record { return record.Unsent(rec, r.id) }
 	switch {
 	case errors.Is(err, ErrMoved):
 		return true // somebody else was faster: the record tells
@@ -134,31 +176,34 @@ func (r *run) failed(it *item, err error, try int, pause *time.Duration) (again 
 	case errors.Is(err, scriptix.ErrUnknownOutcome):
 		it.lost = err
 		return r.after(it, err, false, func(rec Record) Record { return record.Lost(rec, err.Error(), time.Now()) })
+	case e != nil && errors.Is(err, scriptix.ErrNotFound) && e.Op != "stt.submit" && (!resumable || e.Op == "files.head"):
+		// The upload is gone at the service.
+		if !r.after(it, err, true, func(rec Record) Record { return record.UploadGone(rec, err.Error(), time.Now()) }) {
+			return false
+		}
 	case resumable:
 		token := interrupted.Token
 		if !r.after(it, err, true, func(rec Record) Record {
-			if kept, err := record.Uploading(rec, token, r.id); err == nil {
+			if kept, err := record.Uploading(rec, token, rec.Sum, r.id); err == nil {
 				return kept
 			}
 			return rec
 		}) {
 			return false
 		}
-	case e != nil && errors.Is(err, scriptix.ErrNotFound) && e.Op != "stt.submit":
-		// The upload is gone at the service.
-		if !r.after(it, err, true, func(rec Record) Record { return record.UploadGone(rec, err.Error(), time.Now()) }) {
+		if lasting(err) {
+			r.haltFor(err)
+			r.finish(it, StateInterrupted, err)
 			return false
 		}
 	case r.ctx.Err() != nil:
-		r.after(it, err, true, record.Unsent)
+		r.after(it, err, true, unsent)
 		return false
 	case !temporary(err):
-		if errors.Is(err, scriptix.ErrUnauthorized) || errors.Is(err, scriptix.ErrQuota) {
-			r.halt(err)
-		}
+		r.haltFor(err)
 		r.reject(it, err)
 		return false
-	case !r.after(it, err, true, record.Unsent):
+	case !r.after(it, err, true, unsent):
 		return false
 	}
 	if try >= maxSubmits {
@@ -190,9 +235,26 @@ func (r *run) after(it *item, cause error, mayGoOn bool, change func(Record) Rec
 	return false
 }
 
+// haltFor stops the submitting when the error is one that every other would get.
+func (r *run) haltFor(err error) {
+	if errors.Is(err, scriptix.ErrUnauthorized) || errors.Is(err, scriptix.ErrQuota) {
+		r.halt(err)
+	}
+}
+
 func (r *run) reject(it *item, err error) {
-	if r.after(it, err, true, func(rec Record) Record { return record.Refused(rec, err.Error()) }) {
+	rec, ledgerErr := r.insist(it.key, func(rec Record) Record { return record.Refused(rec, err.Error(), r.id) })
+	switch {
+	case ledgerErr != nil:
+		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w; before that: %w", ErrLedger, ledgerErr, err))
+	case rec.Phase == Rejected:
 		r.finish(it, StateRejected, err)
+	case rec.Upload != "" && (rec.Phase == Sent || rec.Phase == Unknown):
+		// All of an earlier upload may be at the service, and this run cannot ask for its job.
+		it.lost = r.unknown(it, err)
+		r.resolve(it, rec)
+	default:
+		r.advance(it, rec) // a callback was faster
 	}
 }
 
@@ -217,6 +279,30 @@ func (r *run) insist(key string, change func(Record) Record) (rec Record, err er
 	}
 	return rec, err
 }
+
+// lasting reports whether a resumable upload that was interrupted is not worth
+// another try in this run.
+func lasting(err error) bool {
+	for _, kind := range []error{scriptix.ErrAudio, scriptix.ErrInvalid, scriptix.ErrUnauthorized, scriptix.ErrQuota, scriptix.ErrForbidden, scriptix.ErrTooLarge} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// concealed takes the token out of what the service quotes of the callback URL.
+func concealed(err error, token string) error {
+	if e, ok := errors.AsType[*scriptix.Error](err); ok && strings.Contains(err.Error(), token) {
+		e.Message = hideToken(e.Message, token)
+		for field, issue := range e.Fields {
+			e.Fields[field] = hideToken(issue, token)
+		}
+	}
+	return err
+}
+
+func hideToken(text, token string) string { return strings.ReplaceAll(text, token, "[token]") }
 
 // temporary reports whether a submit that made no job may go well later.
 func temporary(err error) bool {

@@ -47,7 +47,7 @@ func NewHandler(c *scriptix.Client, l Ledger, secrets ...string) (http.Handler, 
 // is known. Events that tell of no end are not kept.
 func store(ctx context.Context, l Ledger, e webhook.Event) error {
 	if e.Type != webhook.TranscriptionCompleted && e.Type != webhook.TranscriptionFailed ||
-		e.Data.ID == "" || checkLength(e.Data.ID) != nil {
+		e.Data.ID == "" || checkName(e.Data.ID) != nil {
 		return nil
 	}
 	heard := Event{
@@ -88,7 +88,7 @@ func tokenOf(target string) string {
 	if err != nil {
 		return ""
 	}
-	if token := u.Query().Get(TokenParam); checkLength(token) == nil {
+	if token := u.Query().Get(TokenParam); checkName(token) == nil {
 		return token
 	}
 	return ""

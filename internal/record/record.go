@@ -43,6 +43,7 @@ type Record struct {
 	Phase    Phase  `json:"phase"`              //
 	JobID    string `json:"job_id,omitempty"`   // once known it never changes
 	Upload   string `json:"upload,omitempty"`   // of a resumable upload, to go on with it
+	Sum      string `json:"sum,omitempty"`      // SHA-256 of the audio that Upload began with, where the key is not made of it
 	Attempts int    `json:"attempts,omitempty"` // uploads whose last byte may have gone out
 	Source   string `json:"source,omitempty"`   // how the end was learned: "webhook" or "poll"
 	Failure  string `json:"failure,omitempty"`  // why it failed, was rejected or is unknown
@@ -139,20 +140,21 @@ func Sending(r Record, owner string, now time.Time) (Record, error) {
 	return r, nil
 }
 
-// Unsent notes that the upload made no job after all.
-func Unsent(r Record) Record {
-	if r.Phase == Sent && r.Upload == "" {
+// Unsent notes that the owner's upload made no job after all.
+func Unsent(r Record, owner string) Record {
+	if r.Phase == Sent && r.Upload == "" && r.Owner == owner {
 		r.Phase = Claimed
 	}
 	return r
 }
 
-// Uploading keeps the token of a resumable upload, before its first byte.
-func Uploading(r Record, token, owner string) (Record, error) {
+// Uploading keeps the token of a resumable upload, before its first byte, and
+// the checksum of its audio if there is one.
+func Uploading(r Record, token, sum, owner string) (Record, error) {
 	if r.Phase != Claimed && r.Phase != Sent && r.Phase != Unknown {
 		return r, fmt.Errorf("%w: it is %s", ErrMoved, r.Phase)
 	}
-	r.Upload, r.Owner = token, owner
+	r.Upload, r.Sum, r.Owner = token, sum, owner
 	return r, nil
 }
 
@@ -161,12 +163,12 @@ func Uploading(r Record, token, owner string) (Record, error) {
 func UploadGone(r Record, why string, now time.Time) Record {
 	switch r.Phase {
 	case Claimed:
-		r.Upload = ""
+		r.Upload, r.Sum = "", ""
 	case Sent:
-		r.Upload = ""
+		r.Upload, r.Sum = "", ""
 		r = Lost(r, why, now)
 	case Unknown:
-		r.Upload = ""
+		r.Upload, r.Sum = "", ""
 	}
 	return r
 }
@@ -189,7 +191,7 @@ func Accepted(r Record, jobID string, duration time.Duration, due, now time.Time
 		return r
 	}
 	r.Phase, r.JobID, r.SubmittedAt, r.Due = Submitted, jobID, stamp(now), stamp(due)
-	r.Upload, r.Failure = "", ""
+	r.Upload, r.Sum, r.Failure = "", "", ""
 	if duration > 0 {
 		r.Duration = duration
 	}
@@ -206,7 +208,7 @@ func Heard(r Record, e Event) Record {
 	case r.Phase.Ended():
 		return again(r, !e.Failed)
 	case r.JobID == "":
-		r.JobID, r.SubmittedAt, r.Upload, r.Failure = e.JobID, stamp(e.At), "", ""
+		r.JobID, r.SubmittedAt, r.Upload, r.Sum, r.Failure = e.JobID, stamp(e.At), "", "", ""
 	}
 	if e.Duration > 0 {
 		r.Duration = e.Duration
@@ -253,10 +255,12 @@ func Finished(r Record) Record {
 	return r
 }
 
-// Refused notes why no job was made.
-func Refused(r Record, why string) Record {
-	if r.Phase == Claimed || r.Phase == Sent {
-		r.Phase, r.Failure, r.Upload, r.Due = Rejected, why, "", time.Time{}
+// Refused notes why the owner's upload made no job. A resumable one of which the
+// last byte may have gone out stays as it is: the refusal was of something
+// later, as of a question, and its job may exist.
+func Refused(r Record, why, owner string) Record {
+	if r.Phase == Claimed || r.Phase == Sent && r.Upload == "" && r.Owner == owner {
+		r.Phase, r.Failure, r.Upload, r.Sum, r.Due = Rejected, why, "", "", time.Time{}
 	}
 	return r
 }
@@ -267,13 +271,13 @@ func Refused(r Record, why string) Record {
 func Reclaimed(r Record, owner string) (Record, error) {
 	switch r.Phase {
 	case Rejected, Unknown, Abandoned:
-		r.Phase, r.Owner, r.Failure, r.Upload, r.Due = Claimed, owner, "", "", time.Time{}
+		r.Phase, r.Owner, r.Failure, r.Upload, r.Sum, r.Due = Claimed, owner, "", "", "", time.Time{}
 		return r, nil
 	}
 	return r, fmt.Errorf("%w: it is %s", ErrMoved, r.Phase)
 }
 
-// Given up is an unknown outcome that the caller does not want to hear of again.
+// GivenUp is an unknown outcome that the caller does not want to hear of again.
 func GivenUp(r Record) (Record, error) {
 	switch r.Phase {
 	case Unknown, Abandoned, Claimed:

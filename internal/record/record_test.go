@@ -96,7 +96,7 @@ func TestNoSequenceOfEventsTakesARecordBack(t *testing.T) {
 			case 0:
 				r, err = record.Sending(r, "me", now)
 			case 1:
-				r = record.Unsent(r)
+				r = record.Unsent(r, r.Owner)
 			case 2:
 				r = record.Lost(r, "cut", now)
 			case 3:
@@ -108,7 +108,7 @@ func TestNoSequenceOfEventsTakesARecordBack(t *testing.T) {
 			case 7:
 				r = record.Finished(r)
 			case 8:
-				r = record.Refused(r, "why")
+				r = record.Refused(r, "why", r.Owner)
 			case 9:
 				r, err = record.Reclaimed(r, "me")
 			case 10:
@@ -133,4 +133,19 @@ func TestNoSequenceOfEventsTakesARecordBack(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestWhatAnotherRunSendsIsNeitherTakenBackNorRefused(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	r, err := record.Sending(record.New("key", "a.wav", "token", "mine", now), "mine", now)
+	require.NoError(t, err)
+	assert.Equal(t, r, record.Unsent(r, "theirs"))
+	assert.Equal(t, r, record.Refused(r, "why", "theirs"))
+	assert.Equal(t, record.Claimed, record.Unsent(r, "mine").Phase)
+	assert.Equal(t, record.Rejected, record.Refused(r, "why", "mine").Phase)
+
+	r.Upload = "an upload that goes on"
+	assert.Equal(t, r, record.Unsent(r, "mine"))
+	assert.Equal(t, r, record.Refused(r, "why", "mine"), "all of it may be at the service")
 }
