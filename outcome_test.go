@@ -123,8 +123,12 @@ func TestOddAnswersOfARoundTripperAreErrorsAndNoPanics(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]trip{
 		"neither answer nor error": func(*http.Request) (*http.Response, error) { return nil, nil }, //nolint:nilnil // that is the point
-		"no body":                  func(r *http.Request) (*http.Response, error) { return &http.Response{StatusCode: http.StatusBadGateway, Request: r}, nil },
-		"no body in a 2xx":         func(r *http.Request) (*http.Response, error) { return &http.Response{StatusCode: http.StatusOK, Request: r}, nil },
+		"no body": func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusBadGateway, Request: r}, nil
+		},
+		"no body in a 2xx": func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Request: r}, nil
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
