@@ -132,11 +132,6 @@ func (s *STTService) print(w io.Writer, name string) {
 	_, _ = fmt.Fprintf(w, "%s{%s://%s}", name, s.core.base.Scheme, s.core.base.Host)
 }
 
-// secret is a text that fmt cannot print, however deep it looks.
-type secret func() string
-
-func keep(s string) secret { return func() string { return s } }
-
 // userAgent is "app/1.0 scriptix-go/VERSION (go1.26; linux/amd64)".
 func userAgent(application string) string {
 	gover := runtime.Version()

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -357,47 +356,4 @@ func joinCause(err, more error) error {
 		return more
 	}
 	return fmt.Errorf("%w; %w", err, more)
-}
-
-// parseRetryAfter reads seconds or a date, relative to now when that is not
-// zero. What is negative, or no time at all, is not ok; what is absurd is a
-// year.
-func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
-	const most = 365 * 24 * time.Hour
-	value = strings.TrimSpace(value)
-	if value == "" {
-		return 0, false
-	}
-	if whole, _, isNumber := cutNumber(value); isNumber {
-		n, err := strconv.ParseUint(whole, 10, 63)
-		if err != nil || n > uint64(most/time.Second) {
-			return most, true
-		}
-		return time.Duration(n) * time.Second, true
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0, false
-	}
-	if now.IsZero() {
-		now = time.Now()
-	}
-	return min(max(at.Sub(now), 0), most), true
-}
-
-// cutNumber splits digits from a fraction, which some servers send.
-func cutNumber(s string) (whole, fraction string, ok bool) {
-	whole, fraction, _ = strings.Cut(s, ".")
-	digits := func(s string) bool { return strings.Trim(s, "0123456789") == "" }
-	return whole, fraction, whole != "" && digits(whole) && digits(fraction)
-}
-
-// answerTime is the answer's own clock, so that a date in it is not read
-// against ours; zero when it has none.
-func answerTime(header http.Header) time.Time {
-	at, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		return time.Time{}
-	}
-	return at
 }
