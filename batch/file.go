@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -63,7 +64,7 @@ func Open(path string) (Ledger, error) {
 
 // file is the ledger in a bbolt file.
 type file struct {
-	closers
+	budgets
 	path string
 	db   *bbolt.DB
 	hub  hub
@@ -146,6 +147,7 @@ func (f *file) prepare() error {
 	if err != nil || !fresh {
 		return err
 	}
+	syncDir(f.path)
 	return f.db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range buckets {
 			if _, err := tx.CreateBucket(name); err != nil {
@@ -154,6 +156,14 @@ func (f *file) prepare() error {
 		}
 		return tx.Bucket(bucketMeta).Put(keyFormat, []byte(format))
 	})
+}
+
+// syncDir makes a new file's name outlive a power cut, where the system can.
+func syncDir(path string) {
+	if dir, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = dir.Sync()
+		_ = dir.Close()
+	}
 }
 
 // index counts the records, and checks that each is found by every index and
@@ -206,7 +216,7 @@ func (f *file) index(tx *bbolt.Tx) error {
 
 // Close waits for the writes under way. The last snapshot is written.
 func (f *file) Close() error {
-	closerErr := f.runClosers()
+	closerErr := f.stopBudget()
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // write is one change that waits for its commit.
@@ -111,14 +113,27 @@ func (f *file) commitAll() {
 	}
 }
 
+// commit makes a group durable. One that fails when it had begun to change
+// things takes the whole commit back; the others then go again without it.
 func (f *file) commit(group []*write) {
+	for {
+		failed := f.tryCommit(group)
+		if failed == nil {
+			return
+		}
+		group = slices.DeleteFunc(slices.Clone(group), func(w *write) bool { return w == failed })
+	}
+}
+
+func (f *file) tryCommit(group []*write) (failed *write) {
 	_, err := guarded(func() (struct{}, error) {
 		return struct{}{}, f.db.Update(func(tx *bbolt.Tx) error {
 			stored := false
 			for _, w := range group {
 				w.err = w.run(tx)
 				stored = stored || w.err == nil
-				if w.err != nil && !errors.Is(w.err, errNothing) && errors.Is(w.err, errPartial) {
+				if errors.Is(w.err, errPartial) {
+					failed = w
 					return w.err
 				}
 			}
@@ -131,20 +146,24 @@ func (f *file) commit(group []*write) {
 	if _, panicked := errors.AsType[*panicError](err); panicked {
 		f.spoil(err)
 	}
+	if failed != nil {
+		failed.err = f.named(storeError(failed.err))
+		return failed
+	}
 	for _, w := range group {
 		switch {
 		case errors.Is(w.err, errNothing):
 			w.err, w.after = nil, nil
-		case w.err != nil && !errors.Is(w.err, errPartial):
+		case w.err != nil:
 			// Its own: it changed nothing.
 		case err != nil && !errors.Is(err, errNothing):
 			w.err = f.named(storeError(err))
 		}
 	}
+	return nil
 }
 
-// errPartial marks a write that failed when it had begun to change things: the
-// whole commit is taken back.
+// errPartial marks a write that failed when it had begun to change things.
 var errPartial = errors.New("batch: a write failed half way")
 
 func partial(err error) error {
@@ -156,6 +175,9 @@ func partial(err error) error {
 
 // named puts the file's name in front of errors that are about the file.
 func (f *file) named(err error) error {
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return ErrClosed // it was closed since the call began
+	}
 	if err == nil || errors.Is(err, ErrNoRecord) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

@@ -22,7 +22,7 @@ func Memory() Ledger {
 }
 
 type memory struct {
-	closers
+	budgets
 	hub hub
 
 	mu      sync.Mutex
@@ -131,11 +131,11 @@ func (m *memory) Park(ctx context.Context, e Event) (string, error) {
 	if key, bound := m.jobs[e.JobID]; bound {
 		return key, nil
 	}
-	for len(m.order) > 0 && (len(m.order) >= maxParked || time.Since(m.parked[m.order[0]][0].At) > parkedFor) {
-		m.unpark(m.order[0])
-	}
 	events := m.parked[e.JobID]
 	if len(events) == 0 {
+		for len(m.order) > 0 && (len(m.order) >= maxParked || time.Since(m.parked[m.order[0]][0].At) > parkedFor) {
+			m.unpark(m.order[0])
+		}
 		m.order = append(m.order, e.JobID)
 	}
 	if len(events) < maxPerJob {
@@ -223,7 +223,7 @@ func (m *memory) StoreBudget(ctx context.Context, state []byte) error {
 }
 
 func (m *memory) Close() error {
-	err := m.runClosers()
+	err := m.stopBudget()
 	m.mu.Lock()
 	m.closed = true
 	m.mu.Unlock()
@@ -232,27 +232,3 @@ func (m *memory) Close() error {
 }
 
 var errTokenTaken = errors.New("batch: claim: another record has this token")
-
-// closers are what is to be stored before a ledger closes.
-type closers struct {
-	mu   sync.Mutex
-	list []func() error
-}
-
-func (c *closers) onClose(f func() error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.list = append(c.list, f)
-}
-
-func (c *closers) runClosers() error {
-	c.mu.Lock()
-	list := c.list
-	c.list = nil
-	c.mu.Unlock()
-	var errs []error
-	for _, f := range list {
-		errs = append(errs, f())
-	}
-	return errors.Join(errs...)
-}
