@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the scripts run the program as a process of its own, which can
+// be killed.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"scriptix": main})
+}
+
+// TestScripts runs testdata/script: what a user types, and what comes of it.
+// Each script has a fake service of its own; harness_internal_test.go says which
+// commands there are beside those of testscript.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{keyVariable, keyFileVariable, secretVariable, secretFileVariable, "SCRIPTIX_BASE_URL", "SCRIPTIX_WEBHOOK_URL"} {
+		if os.Getenv(name) != "" {
+			t.Logf("%s is set here; the scripts do not see it", name)
+		}
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    exits,
+			"wav":      wav,
+			"outcome":  outcome,
+			"fault":    fault,
+			"served":   served,
+			"njobs":    njobs,
+			"requests": requests,
+			"spawn":    spawn,
+			"await":    await,
+			"signal":   sendSignal,
+			"ended":    ended,
+			"sign":     sign,
+			"post":     post,
+			"source":   source,
+			"jobid":    jobid,
+		},
+	})
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// writeFile replaces the file at path as a whole: whoever looks at it sees what
+// was there before or all of the new, also after the power was cut.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	tmp, err := temporary(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = tmp.Close() // closed already, or in vain
+			err = fmt.Errorf("%s: %w", path, errors.Join(err, os.Remove(tmp.Name())))
+		}
+	}()
+	w := bufio.NewWriter(tmp)
+	if err = write(w); err != nil {
+		return err
+	}
+	if err = w.Flush(); err != nil {
+		return err
+	}
+	if err = tmp.Sync(); err != nil {
+		return err
+	}
+	if err = tmp.Close(); err != nil {
+		return err
+	}
+	if err = os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	syncDir(filepath.Dir(path))
+	return nil
+}
+
+// temporary makes a new file beside path, with the permissions of any new file,
+// which os.CreateTemp would not give it.
+func temporary(path string) (*os.File, error) {
+	for n := range 10_000 {
+		name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".scriptix-%d-%d.tmp", os.Getpid(), n))
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // the umask decides, as for every file of the user
+		if !errors.Is(err, os.ErrExist) {
+			return f, err
+		}
+	}
+	return nil, fmt.Errorf("%s: no name is free for a temporary file beside it", path)
+}
+
+// syncDir makes a rename durable. Not every file system can; then it is as
+// durable as that file system makes it.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
+	}
+}

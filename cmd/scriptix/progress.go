@@ -1,0 +1,32 @@
+package main
+
+import "time"
+
+// progress shows how far a command is: bars where standard error is a terminal,
+// lines where it is not. Its methods may be called concurrently. A recording is
+// told apart by id, and shown by its name.
+type progress interface {
+	// sending tells of bytes that went out; total is -1 when it is not known.
+	sending(id, name string, sent, total int64)
+	// sent tells that no more bytes go out for a recording.
+	sent(id string)
+	// ended tells that nothing is left to be done for so many bytes.
+	ended(size int64, failed bool)
+	// skip takes bytes out that need not be sent.
+	skip(size int64)
+	// printf writes a line to standard output, and complain one to standard
+	// error, without harm to what is shown.
+	printf(format string, args ...any) error
+	complain(format string, args ...any)
+	// close removes what is shown.
+	close()
+}
+
+// newProgress shows count recordings of size bytes in all; with a size of 0 there is
+// no bar for the whole.
+func newProgress(e *env, count int, size int64) progress {
+	if e.stderrTerminal {
+		return newBars(e, count, size)
+	}
+	return &lines{e: e, told: make(map[string]time.Time)}
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+)
+
+// receiver is a server for callbacks.
+type receiver struct {
+	listener net.Listener
+	server   *http.Server
+	failed   chan error
+}
+
+// listen opens the address, so that what it is can be told before anything is served.
+func listen(ctx context.Context, addr string) (*receiver, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, usage("--listen %s: %w", addr, err)
+	}
+	return &receiver{listener: l, failed: make(chan error, 1)}, nil
+}
+
+// serve answers callbacks until close.
+func (r *receiver) serve(h http.Handler) {
+	r.server = &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+	}
+	go func() { r.failed <- r.server.Serve(r.listener) }()
+}
+
+// close lets callbacks that are being taken in end, for a while.
+func (r *receiver) close() {
+	if r.server == nil {
+		_ = r.listener.Close()
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if r.server.Shutdown(ctx) != nil {
+		_ = r.server.Close()
+	}
+}
+
+// url is the callback URL for a service on the same machine.
+func (r *receiver) url() string {
+	host, port, err := net.SplitHostPort(r.listener.Addr().String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return "http://" + net.JoinHostPort("127.0.0.1", port) + "/"
+	}
+	return "http://" + r.listener.Addr().String() + "/"
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/scriptix-io/scriptix-go"
+)
+
+// service is how the service is reached: the flags of every command that calls it.
+type service struct {
+	BaseURL string `name:"base-url" env:"SCRIPTIX_BASE_URL" default:"https://api.scriptix.io" placeholder:"URL" help:"Address of the service (${default})." json:"-"`
+	KeyFile string `name:"key-file" placeholder:"FILE" help:"File that holds the API key, instead of $$SCRIPTIX_API_KEY." json:"-"`
+	Plan    string `enum:",free,bronze,silver,gold" default:"" placeholder:"PLAN" help:"The key's plan: free, bronze, silver or gold. Its request limits are kept." json:"-"`
+	Verbose bool   `short:"v" help:"Log every request to standard error." json:"-"`
+}
+
+var plans = map[string]scriptix.Limits{
+	"":       scriptix.DefaultLimits,
+	"free":   scriptix.PlanFree,
+	"bronze": scriptix.PlanBronze,
+	"silver": scriptix.PlanSilver,
+	"gold":   scriptix.PlanGold,
+}
+
+func (s *service) limits() scriptix.Limits { return plans[s.Plan] }
+
+// client makes the client. What it refuses is an error in the call of the program.
+func (s *service) client(e *env, opts ...scriptix.Option) (*scriptix.Client, error) {
+	key, err := e.apiKey(s.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	all := []scriptix.Option{
+		scriptix.WithBaseURL(s.BaseURL),
+		scriptix.WithLimits(s.limits()),
+		scriptix.WithApplication("scriptix-cli", scriptix.Version),
+	}
+	if s.Verbose {
+		all = append(all, scriptix.WithLogger(slog.New(slog.NewTextHandler(lineWriter{e}, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	}
+	c, err := scriptix.New(key.values[0], append(all, opts...)...)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return c, nil
+}
+
+// lineWriter lets a logger share standard error with the other lines.
+type lineWriter struct{ e *env }
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w.e.mu.Lock()
+	defer w.e.mu.Unlock()
+	return w.e.stderr.Write(p)
+}
+
+// params is how a recording is to be transcribed.
+type params struct {
+	Language    string `short:"l" default:"auto" placeholder:"CODE" help:"Language of the recordings, as en or nl-pol; auto lets the service find out." json:"language"`
+	Diarization bool   `short:"d" help:"Tell the speakers apart." json:"diarization,omitempty"`
+	Timestamps  string `enum:"segment,word" default:"segment" placeholder:"FINENESS" help:"Times per segment or per word." json:"timestamps,omitempty"`
+	Model       string `placeholder:"KEY" help:"Custom model." json:"model,omitempty"`
+	GlossaryID  int64  `name:"glossary-id" placeholder:"N" help:"Glossary of the account." json:"glossary_id,omitempty"`
+}
+
+func (p *params) submit() scriptix.SubmitParams {
+	return scriptix.SubmitParams{
+		Language: p.Language, Diarization: p.Diarization, Timestamps: scriptix.Timestamps(p.Timestamps),
+		Model: p.Model, GlossaryID: p.GlossaryID,
+	}
+}
+
+// describe is a job in a line.
+func describe(j *scriptix.Job) string {
+	line := fmt.Sprintf("%s  %s  %d %%", oneLine(j.ID), oneLine(string(j.Status)), j.Progress)
+	if j.DocumentID != "" {
+		line += "  document " + oneLine(j.DocumentID)
+	}
+	if j.Failure != "" {
+		line += "  " + oneLine(j.Failure)
+	}
+	return line
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// spool copies standard input into a file of dir, for a recording must be read
+// twice, once to know it and once to send it. The name is made of its content:
+// what was interrupted finds the same file when the same bytes are piped again,
+// and resume finds it without them.
+func (e *env) spool(ctx context.Context, dir string) (path string, err error) {
+	tmp, err := os.CreateTemp(dir, ".scriptix-stdin-*.tmp")
+	if err != nil {
+		return "", fmt.Errorf("standard input: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(tmp.Name()))
+		}
+	}()
+	hash := sha256.New()
+	head := &prefix{}
+	n, err := io.Copy(io.MultiWriter(tmp, hash, head), untilDone{ctx, e.stdin})
+	if err == nil && n == 0 {
+		err = usage("it is empty")
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return "", fmt.Errorf("standard input: %w", err)
+	}
+	path = filepath.Join(dir, ".scriptix-stdin-"+hex.EncodeToString(hash.Sum(nil)[:8])+sniff(head.data))
+	return path, os.Rename(tmp.Name(), path)
+}
+
+// sniff tells the extension from the first bytes, for the service goes by it.
+func sniff(head []byte) string {
+	at := func(offset int, magic string) bool {
+		return len(head) >= offset && bytes.HasPrefix(head[offset:], []byte(magic))
+	}
+	switch {
+	case at(0, "RIFF") && at(8, "WAVE"):
+		return ".wav"
+	case at(0, "RIFF") && at(8, "AVI "):
+		return ".avi"
+	case at(0, "fLaC"):
+		return ".flac"
+	case at(0, "OggS"):
+		return ".ogg"
+	case at(4, "ftypM4A"):
+		return ".m4a"
+	case at(4, "ftypqt"):
+		return ".mov"
+	case at(4, "ftyp"):
+		return ".mp4"
+	case at(0, "\x1a\x45\xdf\xa3") && bytes.Contains(head, []byte("webm")):
+		return ".webm"
+	case at(0, "\x1a\x45\xdf\xa3"):
+		return ".mkv"
+	case len(head) > 1 && head[0] == 0xff && head[1]&0xf6 == 0xf0:
+		return ".aac" // ADTS: an MPEG frame of layer 0
+	case at(0, "ID3"), len(head) > 1 && head[0] == 0xff && head[1]&0xe0 == 0xe0:
+		return ".mp3"
+	}
+	return ""
+}
+
+// prefix keeps the first bytes written to it.
+type prefix struct{ data []byte }
+
+func (p *prefix) Write(b []byte) (int, error) {
+	if room := 64 - len(p.data); room > 0 {
+		p.data = append(p.data, b[:min(room, len(b))]...)
+	}
+	return len(b), nil
+}
+
+// untilDone ends a copy with its context, at the next read.
+type untilDone struct {
+	ctx context.Context //nolint:containedctx // lives as long as the copy
+	io.Reader
+}
+
+func (u untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.Reader.Read(p)
+}
