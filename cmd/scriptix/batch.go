@@ -28,7 +28,6 @@ type transcription struct {
 	waiting map[string][]*entry // by key, those fed and not yet reported
 	written map[*entry]bool     // by the sink of this run
 	counts  map[batch.State]int
-	lost    error // what ended the intake
 }
 
 // openBatch makes everything a run needs. What it refuses has sent nothing.
@@ -45,7 +44,7 @@ func openBatch(ctx context.Context, e *env, s *service, c *callbacks, f *batchFl
 		env: e, flags: f, hooks: hooks,
 		waiting: make(map[string][]*entry), written: make(map[*entry]bool), counts: make(map[batch.State]int),
 	}
-	defer func() {
+	defer func() { //nolint:contextcheck // what is open is closed though ctx has ended
 		if err != nil {
 			t.close()
 		}
@@ -62,7 +61,7 @@ func openBatch(ctx context.Context, e *env, s *service, c *callbacks, f *batchFl
 	if t.files, err = openManifest(f.ledgerPath()); err != nil {
 		return nil, err
 	}
-	budget, err := batch.Budget(t.ledger, s.limits())
+	budget, err := batch.Budget(t.ledger, s.limits()) //nolint:contextcheck // it belongs to no one call
 	if err != nil {
 		return nil, err
 	}

@@ -41,10 +41,8 @@ func interrupted(format string, args ...any) error {
 	return &exitError{code: exitInterrupted, err: fmt.Errorf(format, args...)}
 }
 
-// told ends the program with a code when each failure was reported by itself.
-func told(code int) error {
-	return &exitError{code: code, quiet: true, err: fmt.Errorf("exit code %d", code)}
-}
+// errTold ends the program when each failure was reported by itself.
+var errTold = &exitError{code: exitFailed, quiet: true, err: errors.New("some of it failed")}
 
 // parseError says how to get help beside what is wrong with the arguments.
 func parseError(err error) error {

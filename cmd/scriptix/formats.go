@@ -60,7 +60,7 @@ func writePage(w io.Writer, t *scriptix.Transcript, m media) error {
 		if err != nil {
 			return err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }() // was only read
 		o.Embed, o.MediaType = f, page.MediaType(m.path)
 		if o.MediaType == "" {
 			o.MediaType = "audio/mpeg" // browsers look into the file themselves

@@ -242,7 +242,7 @@ func spawn(ts *testscript.TestScript, _ bool, args []string) {
 	s, name := stageOf(ts), args[0]
 	program, err := exec.LookPath(args[2])
 	ts.Check(err)
-	cmd := exec.Command(program, args[3:]...) //nolint:gosec,noctx // it is the test's own program, and ends with the script
+	cmd := exec.Command(program, args[3:]...) //nolint:noctx // it is the test's own program, and ends with the script
 	cmd.Dir = ts.MkAbs(".")
 	for _, v := range []string{"PATH", "HOME", "TMPDIR", "SCRIPTIX_BASE_URL", keyVariable, secretVariable} {
 		cmd.Env = append(cmd.Env, v+"="+ts.Getenv(v))

@@ -68,7 +68,7 @@ func (c *listenCmd) Run(ctx context.Context, e *env) error {
 		return usage("%s", strings.Replace(err.Error(), "--listen", "--addr", 1))
 	}
 	r.serve(handler)
-	defer r.close()
+	defer r.close() //nolint:contextcheck // callbacks that are being taken in may end
 	e.note("listening at %s", r.url())
 	for n := 1; ; n++ {
 		select {

@@ -121,7 +121,7 @@ func (t *transcription) conclude(ctx context.Context, all int, took time.Duratio
 	case ctx.Err() != nil && open > 0:
 		return interrupted("interrupted; nothing is lost or paid twice, go on with: %s", t.flags.resumeHint())
 	case failed+open > 0:
-		return told(exitFailed)
+		return errTold
 	}
 	return nil
 }

@@ -12,8 +12,8 @@ import (
 const (
 	keyVariable        = "SCRIPTIX_API_KEY"
 	keyFileVariable    = "SCRIPTIX_API_KEY_FILE"
-	secretVariable     = "SCRIPTIX_WEBHOOK_SECRET"
-	secretFileVariable = "SCRIPTIX_WEBHOOK_SECRET_FILE"
+	secretVariable     = "SCRIPTIX_WEBHOOK_SECRET"      //nolint:gosec // a name, not a secret
+	secretFileVariable = "SCRIPTIX_WEBHOOK_SECRET_FILE" //nolint:gosec // a name, not a secret
 )
 
 // found is a secret and the place it was found in, for messages.
@@ -77,7 +77,7 @@ func readSecretFile(path string) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // was only read
 	info, err := r.Stat()
 	if err != nil {
 		return found{}, err

@@ -39,7 +39,7 @@ func (c *statusCmd) Run(ctx context.Context, e *env) error {
 		}
 	}
 	if failed {
-		return told(exitFailed)
+		return errTold
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (c *submitCmd) Run(ctx context.Context, e *env) error {
 		}
 	}
 	if failed {
-		return told(exitFailed)
+		return errTold
 	}
 	return nil
 }

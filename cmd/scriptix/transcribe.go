@@ -83,7 +83,7 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	defer b.close()
+	defer b.close() //nolint:contextcheck // what is open is closed though ctx has ended
 	var entries []*entry
 	for _, path := range paths {
 		full, spooled := path, path == standardInput
@@ -128,7 +128,7 @@ func (c *resumeCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	defer b.close()
+	defer b.close() //nolint:contextcheck // what is open is closed though ctx has ended
 	entries := b.files.open()
 	if len(entries) == 0 {
 		e.note("nothing is left to be done")

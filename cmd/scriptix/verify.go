@@ -59,7 +59,7 @@ func (c *verifyCmd) read(e *env) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }() // was only read
 		r = f
 	}
 	body, err := io.ReadAll(io.LimitReader(r, maxCaptured+1))

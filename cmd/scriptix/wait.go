@@ -35,7 +35,7 @@ func (c *waitCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if w.failed {
-		return told(exitFailed)
+		return errTold
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func (w *waiting) follow(ctx context.Context, client *scriptix.Client) error {
 			return err
 		}
 		if w.open[id] {
-			watcher.Add(*job)
+			watcher.Add(*job) //nolint:contextcheck // All has the context
 		}
 	}
 	if len(w.open) == 0 {
