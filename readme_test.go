@@ -22,6 +22,8 @@ var (
 	params scriptix.SubmitParams
 	key, secret string
 	wav    []byte
+	paths  []string
+	store  func(context.Context, batch.Outcome) error
 	queue  interface{ Put(ctx context.Context, id string, body []byte) error }
 )
 `
