@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -114,21 +115,22 @@ type guard struct {
 	idle   time.Duration
 	answer time.Duration
 
-	mu    sync.Mutex
-	cause error
+	answering atomic.Bool // the body went out
 }
 
 func newGuard(parent context.Context, cfg *config) *guard {
 	g := &guard{idle: cfg.idleTimeout, answer: cfg.answerTimeout}
 	g.ctx, g.cancel = context.WithCancelCause(parent)
-	g.cause = fmt.Errorf("no byte moved for %v", g.idle)
-	g.timer = time.AfterFunc(g.idle, func() {
-		g.mu.Lock()
-		cause := g.cause
-		g.mu.Unlock()
-		g.cancel(cause)
-	})
+	g.timer = time.AfterFunc(g.idle, g.expire)
 	return g
+}
+
+func (g *guard) expire() {
+	if g.answering.Load() {
+		g.cancel(fmt.Errorf("no answer within %v of the last byte", g.answer))
+		return
+	}
+	g.cancel(fmt.Errorf("no byte moved for %v", g.idle))
 }
 
 // moved is called whenever bytes moved.
@@ -136,9 +138,7 @@ func (g *guard) moved() { g.timer.Reset(g.idle) }
 
 // whole is called when the body went out: from now on the service works.
 func (g *guard) whole() {
-	g.mu.Lock()
-	g.cause = fmt.Errorf("no answer within %v of the last byte", g.answer)
-	g.mu.Unlock()
+	g.answering.Store(true)
 	g.timer.Reset(g.answer)
 }
 

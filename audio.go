@@ -162,18 +162,18 @@ func (a Audio) Name() string { return a.name }
 // when it is not known. The caller closes it. What [Reader] made is used up by
 // reading it. The error is [ErrAudio].
 func (a Audio) Open(ctx context.Context) (io.ReadCloser, int64, error) {
-	s, err := a.openAt(ctx, 0)
+	s, err := a.start(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	return s, s.size, nil
 }
 
-func (a Audio) openAt(ctx context.Context, offset int64) (*source, error) {
+func (a Audio) start(ctx context.Context) (*source, error) {
 	if _, err := a.measure(); err != nil {
 		return nil, err
 	}
-	s, err := a.open(ctx, offset)
+	s, err := a.open(ctx, 0)
 	if err != nil {
 		return nil, a.fault(err)
 	}

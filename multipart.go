@@ -24,7 +24,7 @@ type form struct {
 
 // open returns the body and its length, -1 when the audio's is not known.
 func (f form) open(ctx context.Context) (*opened, error) {
-	src, err := f.audio.openAt(ctx, 0)
+	src, err := f.audio.start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (a Audio) mediaType(ctx context.Context) (string, error) {
 	if kind, known := formats[strings.ToLower(path.Ext(a.name))]; known {
 		return kind, nil
 	}
-	src, err := a.openAt(ctx, 0)
+	src, err := a.start(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -224,7 +224,7 @@ func parseUploadToken(token string) (*uploadToken, error) {
 
 // sha256 reads all of the recording and returns its SHA-256 in hexadecimal.
 func (a Audio) sha256(ctx context.Context) (string, error) {
-	src, err := a.openAt(ctx, 0)
+	src, err := a.start(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -64,6 +64,11 @@ type exchange struct {
 
 // run sends the call until it succeeds, is refused or may not be repeated.
 func (x *exchange) run(target *url.URL) (*answer, error) {
+	header := http.Header{"Authorization": {"Bearer " + x.core.key()}, "User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
+	maps.Copy(header, x.call.header)
+	if x.call.chunk {
+		return x.once(target, header)
+	}
 	policy := x.core.cfg.retry
 	rc := retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: attempt{x}, CheckRedirect: x.checkRedirect},
@@ -82,12 +87,23 @@ func (x *exchange) run(target *url.URL) (*answer, error) {
 		return nil, &Error{Op: x.call.op, JobID: x.call.jobID, Err: x.core.quiet(stripURL(err))}
 	}
 	req.GetBody = nil // made by retryablehttp, and net/http would send its empty body in place of ours
-	req.Header = http.Header{"Authorization": {"Bearer " + x.core.key()}, "User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
-	maps.Copy(req.Header, x.call.header)
+	req.Header = header
 	resp, err := rc.Do(req)
 	if resp != nil {
 		_ = resp.Body.Close()
 	}
+	if x.ans != nil {
+		return x.ans, nil
+	}
+	return nil, x.failure(err)
+}
+
+// once is run for a chunk, of which there may be hundreds: one attempt and no
+// redirect, with nothing in between that would cost more memory.
+func (x *exchange) once(target *url.URL, header http.Header) (*answer, error) {
+	req := &http.Request{Method: x.call.method, URL: target, Host: target.Host, Header: header}
+	resp, err := attempt{x}.RoundTrip(req.WithContext(x.ctx)) //nolint:bodyclose // checkRetry reads and closes it
+	_, err = x.checkRetry(x.ctx, resp, err)
 	if x.ans != nil {
 		return x.ans, nil
 	}
@@ -224,6 +240,9 @@ var errTooLong = errors.New("it is longer than any answer may be")
 func readAnswer(method string, resp *http.Response, limit int64) ([]byte, error) {
 	if resp.ContentLength > limit && method != http.MethodHead { // there it is the length of what a GET would bring
 		return nil, errTooLong
+	}
+	if resp.ContentLength == 0 {
+		return nil, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err == nil && int64(len(body)) > limit {

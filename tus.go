@@ -320,9 +320,9 @@ func pause(ctx context.Context, d time.Duration, e *Error) error {
 
 // open is the body of the next chunk.
 func (u *upload) open(ctx context.Context) (*opened, error) {
-	src, err := u.audio.openAt(ctx, u.offset)
+	src, err := u.audio.open(ctx, u.offset)
 	if err != nil {
-		return nil, err
+		return nil, u.audio.fault(err)
 	}
 	if err := u.same(extent{src.size, src.modTime}); err != nil {
 		return nil, errors.Join(u.audio.fault(err), src.Close())
