@@ -144,9 +144,9 @@ var (
 // MaxKey is the longest key, token or job id in bytes.
 const MaxKey = 1024
 
-// CheckChange says what is wrong with storing new in place of old, an [ErrRule].
+// CheckChange says what is wrong with storing r in place of old, an [ErrRule].
 // Each ledger calls it before it stores, so that an end is never overwritten.
-func CheckChange(old, new Record) error { return record.Check(old, new) }
+func CheckChange(old, r Record) error { return record.Check(old, r) }
 
 // Heard is the record after the event, as [Ledger.Apply] needs it where it
 // takes parked events out. Duplicates and contradictions are counted and change

@@ -52,7 +52,7 @@ func (m *marker) open(_ context.Context, offset int64) (io.ReadCloser, error) {
 		}
 		_ = r.src.Close()
 	}
-	src, _, err := m.audio.Open(m.ctx)
+	src, _, err := m.audio.Open(m.ctx) //nolint:contextcheck // it outlives the chunk whose context is given
 	if err != nil {
 		return nil, err
 	}

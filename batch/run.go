@@ -133,7 +133,7 @@ func Run(ctx context.Context, c *scriptix.Client, in iter.Seq[Input], o Options)
 			return
 		}
 		r := newRun(ctx, c, o)
-		if r.serve(in, yield); r.panicked != nil {
+		if r.serve(in, yield); r.panicked != nil { //nolint:contextcheck // the run carries it
 			panic(r.panicked) //nolint:forbidigo // the caller's own, from where it can be recovered
 		}
 	}

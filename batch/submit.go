@@ -136,7 +136,7 @@ func (r *run) resumed(ctx context.Context, a scriptix.Audio, rec Record) (Record
 	if differs && rec.Phase != Claimed {
 		return rec, fmt.Errorf("%w: %q: %s", scriptix.ErrAudio, a.Name(), changed)
 	}
-	rec, err := r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) {
+	rec, err := r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) { //nolint:contextcheck // stored though ctx ended
 		if differs {
 			return record.UploadGone(rec, changed, time.Now()), nil
 		}

@@ -151,7 +151,7 @@ func TestAnUploadThatIsAbandonedMeanwhileIsLetGo(t *testing.T) {
 		input := batch.Input{Audio: scriptix.Bytes("long.wav", makeWAV(1, 50_000)), Params: english, Key: "k"}
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Cut: scriptixtest.WithinBody})
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesHead, Status: 500, Times: -1})
-		time.AfterFunc(time.Second, func() { assert.NoError(t, batch.Abandon(context.Background(), l, "k")) })
+		time.AfterFunc(time.Second, func() { assert.NoError(t, batch.Abandon(t.Context(), l, "k")) })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		o := one(t, collect(ctx, c, only(input), batch.Options{Ledger: l}))

@@ -46,13 +46,13 @@ func NewHandler(c *scriptix.Client, l Ledger, secrets ...string) (http.Handler, 
 // store makes an authentic event durable: in its record, or parked until that
 // is known. Events that tell of no end are not kept.
 func store(ctx context.Context, l Ledger, e webhook.Event) error {
-	if e.Type != webhook.TranscriptionCompleted && e.Type != webhook.TranscriptionFailed ||
-		e.Data.ID == "" || checkName(e.Data.ID) != nil {
+	end := e.Type == webhook.TranscriptionCompleted || e.Type == webhook.TranscriptionFailed
+	if known := checkName(e.Data.ID) == nil && e.Data.ID != ""; !end || !known {
 		return nil
 	}
 	heard := Event{
 		JobID: e.Data.ID, Token: tokenOf(e.Target), Failed: e.Type == webhook.TranscriptionFailed,
-		Failure: e.Data.Error, Duration: e.Data.Duration, At: time.Now().UTC(),
+		Duration: e.Data.Duration, At: time.Now().UTC(),
 	}
 	for range 3 {
 		key, err := addressee(ctx, l, heard)

@@ -275,7 +275,8 @@ func recordsAll(t T, l batch.Ledger) {
 	if len(want) > 0 {
 		fatal(t, "Records left out %d of %d", len(want), n)
 	}
-	for range l.Records(t.Context()) {
+	for _, err := range l.Records(t.Context()) {
+		is(t, "Records that is left early", err, nil)
 		break
 	}
 }

@@ -140,7 +140,7 @@ func dueLeased(t T, l batch.Ledger) {
 			continue
 		}
 		apply(t, l, key, func(r *batch.Record) {
-			r.Due = now.Add([]time.Duration{-20, -30, -10, 600}[i] * time.Second)
+			r.Due = now.Add([]time.Duration{-20 * time.Second, -30 * time.Second, -10 * time.Second, 10 * time.Minute}[i])
 		})
 	}
 	due := func(limit int, want ...string) {

@@ -8,6 +8,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -65,7 +66,6 @@ type Event struct {
 	JobID    string        `json:"job_id"`
 	Token    string        `json:"token,omitempty"` // from the query it was posted to; "" when there was none
 	Failed   bool          `json:"failed,omitempty"`
-	Failure  string        `json:"failure,omitempty"`
 	Duration time.Duration `json:"duration_ns,omitempty"`
 	At       time.Time     `json:"at"` // when it was received
 }
@@ -89,30 +89,28 @@ var next = map[Phase][]Phase{
 	Abandoned: {Claimed, Submitted, Completed},
 }
 
-// Check says what is wrong with storing new in place of old. Every ledger
+// Check says what is wrong with storing r in place of old. Every ledger
 // calls it before it stores, so that no caller can take a record back.
-func Check(old, new Record) error {
+func Check(old, r Record) error {
 	switch {
-	case new.Key != old.Key:
+	case r.Key != old.Key:
 		return fmt.Errorf("%w: the key changed", ErrRule)
-	case new.Token != old.Token:
+	case r.Token != old.Token:
 		return fmt.Errorf("%w: the token changed", ErrRule)
-	case old.JobID != "" && new.JobID != old.JobID:
+	case old.JobID != "" && r.JobID != old.JobID:
 		return fmt.Errorf("%w: it is bound to job %q", ErrRule, old.JobID)
-	case new.JobID == "" && (new.Phase == Submitted || new.Phase.Ended()):
-		return fmt.Errorf("%w: %s without a job", ErrRule, new.Phase)
-	case new.JobID != "" && old.JobID == "" && new.Phase != Submitted && !new.Phase.Ended():
-		return fmt.Errorf("%w: %s with a job", ErrRule, new.Phase)
+	case r.JobID == "" && (r.Phase == Submitted || r.Phase.Ended()):
+		return fmt.Errorf("%w: %s without a job", ErrRule, r.Phase)
+	case r.JobID != "" && old.JobID == "" && r.Phase != Submitted && !r.Phase.Ended():
+		return fmt.Errorf("%w: %s with a job", ErrRule, r.Phase)
 	}
-	if new.Phase == old.Phase {
+	if r.Phase == old.Phase {
 		return nil
 	}
-	for _, p := range next[old.Phase] {
-		if p == new.Phase {
-			return nil
-		}
+	if slices.Contains(next[old.Phase], r.Phase) {
+		return nil
 	}
-	return fmt.Errorf("%w: %s cannot become %q", ErrRule, old.Phase, string(new.Phase))
+	return fmt.Errorf("%w: %s cannot become %q", ErrRule, old.Phase, string(r.Phase))
 }
 
 // New is the record of a recording that is claimed now.
@@ -153,6 +151,10 @@ func Unsent(r Record, owner string) Record {
 func Uploading(r Record, token, sum, owner string) (Record, error) {
 	if r.Phase != Claimed && r.Phase != Sent && r.Phase != Unknown {
 		return r, fmt.Errorf("%w: it is %s", ErrMoved, r.Phase)
+	}
+	if r.Upload != "" && r.Upload != token && r.Owner != owner {
+		// Two uploads of one recording could both become a job, and one of them would be forgotten here.
+		return r, fmt.Errorf("%w: another run uploads it", ErrMoved)
 	}
 	r.Upload, r.Sum, r.Owner = token, sum, owner
 	return r, nil

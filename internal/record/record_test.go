@@ -149,3 +149,15 @@ func TestWhatAnotherRunSendsIsNeitherTakenBackNorRefused(t *testing.T) {
 	assert.Equal(t, r, record.Unsent(r, "mine"))
 	assert.Equal(t, r, record.Refused(r, "why", "mine"), "all of it may be at the service")
 }
+
+func TestASecondUploadOfARecordingIsRefusedWhileAnotherRunHasOne(t *testing.T) {
+	t.Parallel()
+	r, err := record.Uploading(fresh(), "upload 1", "", "me")
+	require.NoError(t, err)
+	_, err = record.Uploading(r, "upload 2", "", "they")
+	require.ErrorIs(t, err, record.ErrMoved)
+	for token, owner := range map[string]string{"upload 1, and it is whole": "me", "upload 1": "they"} {
+		_, err = record.Uploading(r, token, "", owner)
+		require.NoError(t, err)
+	}
+}
