@@ -139,12 +139,22 @@ func (r *run) notTaken(it *item, t *scriptix.Transcript, sunk, tries int, err er
 	}
 }
 
-// sink calls the caller's function.
-func (r *run) sink(o Outcome) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("it panicked: %v\n%s", p, debug.Stack())
-		}
+// sink calls the caller's function, on a goroutine of its own: a test's FailNow
+// in it ends that one, and not a worker.
+func (r *run) sink(o Outcome) error {
+	done := make(chan error, 1)
+	go func() {
+		err, returned := error(nil), false
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("it panicked: %v\n%s", p, debug.Stack())
+			} else if !returned {
+				err = errors.New("it ended its goroutine, as FailNow does")
+			}
+			done <- err
+		}()
+		err = r.o.Sink(r.ctx, o)
+		returned = true
 	}()
-	return r.o.Sink(r.ctx, o)
+	return <-done
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -194,6 +195,21 @@ func TestAJobWhoseEndIsInTheLedgerIsNotPolled(t *testing.T) {
 			}
 		}
 		assert.LessOrEqual(t, len(polled), 1, "of ten jobs nine ended by callback")
+	})
+}
+
+func TestASinkThatEndsItsGoroutineHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		var calls atomic.Int32
+		outcomes := collect(t.Context(), newClient(t, fake), recordings(20), batch.Options{Sink: func(context.Context, batch.Outcome) error {
+			if calls.Add(1) <= 10 {
+				runtime.Goexit()
+			}
+			return nil
+		}})
+		assert.Equal(t, map[batch.State]int{batch.StateDone: 20}, states(outcomes))
 	})
 }
 
