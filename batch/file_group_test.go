@@ -2,6 +2,8 @@ package batch_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -142,4 +144,21 @@ func TestAnEventOfAParkedJobPushesNoOtherOut(t *testing.T) {
 	claim(t.Context(), t, l, "a")
 	r := move(t.Context(), t, l, "a", func(r *batch.Record) { r.Phase, r.JobID = batch.Submitted, "job 0" })
 	assert.Equal(t, batch.Completed, r.Phase)
+}
+
+func TestTheFilesOfALedgerAreTheirOwnersAlone(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	l, err := batch.Open(path)
+	require.NoError(t, err)
+	claim(t.Context(), t, l, "a")
+	require.NoError(t, l.Close())
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, entries, 2, "the ledger and its snapshot, and nothing is left over")
+	for _, entry := range entries {
+		info, err := entry.Info()
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode(), "%s holds tokens or file names", entry.Name())
+	}
 }
