@@ -229,7 +229,7 @@ func newRun(ctx context.Context, c *scriptix.Client, o Options) *run {
 
 // start starts what works on the inputs. The last of it closes out.
 func (r *run) start(in iter.Seq[Input]) {
-	r.stop = r.c.OnEvent(func(ctx context.Context, e webhook.Event) error { return store(ctx, r.l, e) })
+	r.stop = r.c.OnEvent(func(ctx context.Context, e webhook.Event) error { return storeOnce(ctx, r.l, e) })
 	changes, err := r.l.Watch(r.ctx)
 	if err != nil {
 		r.halt(fmt.Errorf("%w: %w", ErrLedger, err))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
@@ -39,8 +40,20 @@ func NewHandler(c *scriptix.Client, l Ledger, secrets ...string) (http.Handler, 
 		if c == nil {
 			return nil
 		}
-		return c.Deliver(ctx, e)
+		return c.Deliver(context.WithValue(ctx, storedIn{}, l), e)
 	}, secrets)
+}
+
+// storedIn is the key under which a context names the ledger that has its event
+// already, so that a Run on that ledger does not count it as a duplicate.
+type storedIn struct{}
+
+// storeOnce stores an event that the ledger does not have yet.
+func storeOnce(ctx context.Context, l Ledger, e webhook.Event) error {
+	if reflect.ValueOf(l).Comparable() && ctx.Value(storedIn{}) == l {
+		return nil
+	}
+	return store(ctx, l, e)
 }
 
 // store makes an authentic event durable: in its record, or parked until that
