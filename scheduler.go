@@ -220,8 +220,10 @@ func (s *scheduler) polled(ctx context.Context, r *record, job *Job, err error) 
 	r.place = nowhere
 	if err != nil && ctx.Err() != nil {
 		// Nobody waited any more, which says nothing about the service.
-		s.stats.PollsSent--
-		s.enqueue(r)
+		s.stats.PollsWasted++
+		if r.state == due.Running {
+			s.postpone(r, true)
+		}
 		return
 	}
 	e, _ := errors.AsType[*Error](err)
@@ -237,7 +239,7 @@ func (s *scheduler) polled(ctx context.Context, r *record, job *Job, err error) 
 		r.notFound = 0
 		s.told(r, *job)
 		if r.state == due.Running {
-			s.postpone(r)
+			s.postpone(r, false)
 		}
 		s.forget(r)
 		return
@@ -251,19 +253,20 @@ func (s *scheduler) polled(ctx context.Context, r *record, job *Job, err error) 
 	switch {
 	case errors.Is(err, ErrUnauthorized):
 		// The key is refused, so every poll would be.
-		r.mark(scheduled, false)
+		s.fail(r, err)
 		s.failAll(err)
 	case errors.Is(err, ErrForbidden), r.notFound >= 3, e != nil && e.StatusCode == 0 && errors.Is(err, ErrInvalid):
 		r.notFound = 0
-		r.mark(scheduled, false)
 		s.fail(r, err)
 	default:
-		s.postpone(r)
+		s.postpone(r, false)
 	}
 }
 
-// postpone decides when a job that still runs is polled next.
-func (s *scheduler) postpone(r *record) {
+// postpone decides when a job that still runs is polled next, when its poll was
+// answered or cut because nobody waited any more. Were it due at once after
+// that, waits shorter than an answer takes would spend the budget for nothing.
+func (s *scheduler) postpone(r *record, cut bool) {
 	r.polls += min(1, 255-r.polls)
 	age := s.now() - r.submitted
 	gap, soon := due.Early(int(r.polls), age, r.duration, rand.Float64())
@@ -278,6 +281,8 @@ func (s *scheduler) postpone(r *record) {
 		gap, fix = notFoundOnce, true
 	case r.notFound > 1:
 		gap, fix = notFoundTwice, true
+	case cut:
+		gap, fix = min(due.Again(int(r.polls-1)), due.Gap(age, rand.Float64())), true
 	case soon:
 		gap = max(gap, room.gap)
 	default:

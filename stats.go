@@ -12,7 +12,7 @@ type Stats struct {
 	Parked          int // authentic callbacks now kept for jobs that are not known yet
 	ParkedDropped   int // those that were let go of: over 10,000, or older than 72 hours
 	PollsSent       int
-	PollsWasted     int // of these, found the job running or failed
+	PollsWasted     int // of these, those that found the job running, failed, or were cut short because nobody waited any more
 
 	QueueTime  time.Duration // learned: what four jobs in five wait at most besides being processed; 1 minute until 20 jobs ended
 	Ratio      float64       // learned: processing by duration; 0.2 until it is known

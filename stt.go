@@ -262,11 +262,18 @@ func (s *STTService) Transcribe(ctx context.Context, a Audio, p SubmitParams, op
 
 // ready refuses what would otherwise be a panic.
 func (s *STTService) ready(ctx context.Context, op string) error {
-	switch {
-	case s == nil || s.core == nil:
-		return invalid(op, "client", "was not made by New")
-	case ctx == nil:
+	if err := s.made(op); err != nil {
+		return err
+	}
+	if ctx == nil {
 		return invalid(op, "context", "is nil; use context.Background")
+	}
+	return nil
+}
+
+func (s *STTService) made(op string) error {
+	if s == nil || s.core == nil {
+		return invalid(op, "client", "was not made by New")
 	}
 	return nil
 }

@@ -49,6 +49,9 @@ func ExpectDuration(d time.Duration) WaitOption {
 //
 // API: GET /api/v3/stt/{id}/status
 func (s *STTService) Wait(ctx context.Context, jobID string, opts ...WaitOption) (*Job, error) {
+	if err := s.ready(ctx, "stt.wait"); err != nil {
+		return nil, err
+	}
 	w := s.NewWatcher(opts...)
 	w.single = true
 	w.Add(Job{ID: jobID})
@@ -86,7 +89,11 @@ func (s *STTService) Watch(ctx context.Context, jobIDs ...string) iter.Seq2[*Job
 // NewWatcher returns a [Watcher], which is [STTService.Watch] for a set of jobs
 // that grows. The options hold for each job that does not know better.
 func (s *STTService) NewWatcher(opts ...WaitOption) *Watcher {
-	w := &Watcher{waits: s.core.waits, wake: make(chan struct{}, 1)}
+	w := &Watcher{wake: make(chan struct{}, 1)}
+	if w.err = s.made("stt.wait"); w.err != nil {
+		return w
+	}
+	w.waits = s.core.waits
 	for i, opt := range opts {
 		if opt == nil {
 			w.err = invalid("stt.wait", "options", fmt.Sprintf("option %d is nil", i))
@@ -102,7 +109,7 @@ func (s *STTService) NewWatcher(opts ...WaitOption) *Watcher {
 type Watcher struct {
 	waits   *scheduler
 	options waitOptions
-	err     error
+	err     error         // of the options: it follows nothing
 	wake    chan struct{} // something is ready, or the set changed
 
 	// Guarded by the scheduler's lock.
@@ -118,14 +125,18 @@ type Watcher struct {
 // Add adds jobs. Of each only the ID is needed; a Duration and a CreatedAt help
 // to tell when it is worth a poll. A job that is followed already stays as it is.
 func (w *Watcher) Add(jobs ...Job) {
-	w.waits.subscribe(w, jobs)
-	w.signal()
+	if w.err == nil {
+		w.waits.subscribe(w, jobs)
+		w.signal()
+	}
 }
 
 // Remove stops following jobs; they go on at the service.
 func (w *Watcher) Remove(ids ...string) {
-	w.waits.unsubscribe(w, ids)
-	w.signal()
+	if w.err == nil {
+		w.waits.unsubscribe(w, ids)
+		w.signal()
+	}
 }
 
 // All yields each change of each job until every job added has ended or was
@@ -134,39 +145,47 @@ func (w *Watcher) Remove(ids ...string) {
 // add them again to go on.
 func (w *Watcher) All(ctx context.Context) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
-		if w.err != nil {
+		switch {
+		case w.err != nil:
 			yield(nil, w.err)
 			return
+		case ctx == nil:
+			yield(nil, invalid("stt.wait", "context", "is nil; use context.Background"))
+			return
 		}
-		w.waits.activate(ctx, w)
-		defer w.waits.deactivate(w)
-		for {
-			job, err, state := w.waits.next(w)
-			switch state {
-			case haveChange:
-				if !yield(job, err) {
-					return
-				}
-				continue
-			case allEnded:
-				return
-			}
-			select {
-			case <-w.wake:
-			case <-ctx.Done():
-				// An end that came at the same time is not lost for it.
-				for job, err, state := w.waits.next(w); state == haveChange; job, err, state = w.waits.next(w) {
-					if !yield(job, err) {
-						return
-					}
-				}
-				if err := w.waits.interrupted(ctx, w); err != nil {
-					yield(nil, err)
-				}
+		// Polls have stopped by the time that the last changes are handed out.
+		for _, c := range w.follow(ctx, yield) {
+			if !yield(c.job, c.err) {
 				return
 			}
 		}
 	}
+}
+
+// follow yields changes until all jobs have ended, ctx ends or the loop is left.
+// It returns what is to be said at the end.
+func (w *Watcher) follow(ctx context.Context, yield func(*Job, error) bool) (last []change) {
+	if !w.waits.activate(ctx, w) {
+		return []change{{err: invalid("stt.wait", "watcher", "is in another loop over All")}}
+	}
+	defer w.waits.deactivate(w)
+	for ctx.Err() == nil {
+		c, state := w.waits.next(w)
+		switch state {
+		case haveChange:
+			if !yield(c.job, c.err) {
+				return nil
+			}
+			continue
+		case allEnded:
+			return nil
+		}
+		select {
+		case <-w.wake:
+		case <-ctx.Done():
+		}
+	}
+	return w.waits.conclude(ctx, w)
 }
 
 func (w *Watcher) signal() {

@@ -155,19 +155,25 @@ func (s *scheduler) drop(sub *subscription) {
 	}
 }
 
-// activate starts polling for a watcher's jobs.
-func (s *scheduler) activate(ctx context.Context, w *Watcher) {
+// activate starts polling for a watcher's jobs; false: another loop has.
+func (s *scheduler) activate(ctx context.Context, w *Watcher) bool {
 	s.mu.Lock()
 	defer s.unlock()
+	if w.active {
+		return false
+	}
 	_, deadline := ctx.Deadline()
 	w.active, w.hurry = true, w.single && deadline
 	if s.active++; s.active == 1 {
 		s.ctx, s.cancel = context.WithCancel(context.Background())
 	}
-	for _, sub := range w.subs {
-		s.follow(sub.record)
+	if ctx.Err() == nil {
+		for _, sub := range w.subs {
+			s.follow(sub.record)
+		}
+		s.arm()
 	}
-	s.arm()
+	return true
 }
 
 // deactivate stops it; when nobody waits any more, everything stops.
@@ -198,10 +204,21 @@ const (
 	allEnded
 )
 
+// change is what a watcher is told: a job, with an error that ended its watch or
+// without, or the error alone that ended all.
+type change struct {
+	job *Job
+	err error
+}
+
 // next returns a watcher's next change.
-func (s *scheduler) next(w *Watcher) (*Job, error, watchState) { //nolint:revive // the error belongs to the job
+func (s *scheduler) next(w *Watcher) (change, watchState) {
 	s.mu.Lock()
 	defer s.unlock()
+	return s.take(w)
+}
+
+func (s *scheduler) take(w *Watcher) (change, watchState) {
 	for len(w.ready) > 0 {
 		sub := w.ready[0]
 		w.ready[0] = nil
@@ -217,19 +234,35 @@ func (s *scheduler) next(w *Watcher) (*Job, error, watchState) { //nolint:revive
 		} else {
 			s.forget(r)
 		}
-		return &job, err, haveChange
+		return change{&job, err}, haveChange
 	}
 	w.ready = nil
 	if w.used && len(w.subs) == 0 {
-		return nil, nil, allEnded
+		return change{}, allEnded
 	}
-	return nil, nil, nothingYet
+	return change{}, nothingYet
+}
+
+// conclude returns the last a watcher is told when its ctx has ended: the ends
+// that came by then, and unless these were all of them, that the rest goes on.
+func (s *scheduler) conclude(ctx context.Context, w *Watcher) (last []change) {
+	s.mu.Lock()
+	defer s.unlock()
+	for {
+		c, state := s.take(w)
+		switch {
+		case state == allEnded:
+			return last
+		case state == nothingYet:
+			return append(last, change{err: s.interrupted(ctx, w)})
+		case c.err != nil || c.job.Status.Terminal():
+			last = append(last, c)
+		}
+	}
 }
 
 // interrupted is the error of a watch whose ctx ended.
 func (s *scheduler) interrupted(ctx context.Context, w *Watcher) error {
-	s.mu.Lock()
-	defer s.unlock()
 	e := &WaitError{Err: ctxError(ctx)}
 	for _, sub := range w.subs {
 		e.Pending = append(e.Pending, sub.record.id)
@@ -256,12 +289,10 @@ func (s *scheduler) fail(r *record, err error) {
 	}
 }
 
-// failAll ends every wait.
+// failAll ends the waits for every record that is to be polled.
 func (s *scheduler) failAll(err error) {
-	for _, r := range s.records {
-		if r.wanted() && r.state == due.Running {
-			s.fail(r, err)
-		}
+	for _, r := range slices.Concat(s.future.records, s.ready.records) {
+		s.fail(r, err)
 	}
 }
 

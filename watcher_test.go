@@ -1,0 +1,204 @@
+package scriptix_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scriptix-io/scriptix-go"
+)
+
+// stubborn is a transport that takes its time to notice that a request was
+// given up.
+type stubborn struct {
+	http.RoundTripper
+	takes time.Duration
+}
+
+func (s stubborn) RoundTrip(req *http.Request) (*http.Response, error) {
+	r, err := s.RoundTripper.RoundTrip(req)
+	if req.Context().Err() != nil {
+		time.Sleep(s.takes)
+	}
+	return r, err
+}
+
+func TestWaitThatBeginsWhileAnEarlierOnesPollIsGivenUpWakes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.latency = 10 * time.Second
+		c := s.client(scriptix.WithHTTPClient(&http.Client{Transport: stubborn{s, time.Second}}))
+		s.start("job", time.Minute)
+		short, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+		defer cancel()
+		_, err := c.STT.Wait(short, "job")
+		require.ErrorIs(t, err, scriptix.ErrWaitEnded)
+		require.Equal(t, 1, s.requests())
+
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		job, err := c.STT.Wait(ctx, "job", scriptix.SubmittedAt(time.Now().Add(-10*time.Second)))
+
+		require.NoError(t, err)
+		assert.Equal(t, scriptix.StatusCompleted, job.Status)
+	})
+}
+
+func TestWaitsShorterThanAnAnswerDoNotSpendTheBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.latency = 2 * time.Second
+		c := s.client()
+		s.start("job", time.Hour)
+		for range 600 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_, err := c.STT.Wait(ctx, "job")
+			cancel()
+			require.ErrorIs(t, err, scriptix.ErrWaitEnded)
+		}
+		assert.LessOrEqual(t, s.requests(), 20, "in ten minutes")
+	})
+}
+
+func TestWaitWhoseContextHasEndedCostsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(withCallbacks(), scriptix.WithLimits(scriptix.Limits{}))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for i := range 200 {
+			id := fmt.Sprintf("job_%03d", i)
+			s.start(id, time.Second)
+			_, err := c.STT.Wait(ctx, id, scriptix.SubmittedAt(time.Now().Add(-24*time.Hour)))
+			require.ErrorIs(t, err, scriptix.ErrWaitEnded)
+			synctest.Wait()
+		}
+		assert.Zero(t, s.requests())
+
+		require.NoError(t, c.Deliver(t.Context(), completed("job_000", time.Now())))
+		job, err := c.STT.Wait(ctx, "job_000")
+		require.NoError(t, err, "what is known needs no time")
+		assert.Equal(t, scriptix.StatusCompleted, job.Status)
+	})
+}
+
+func TestWatchWhoseContextEndsWithItsLastJobSaysNothingMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(withCallbacks())
+		ctx, cancel := context.WithCancel(t.Context())
+		w := c.STT.NewWatcher()
+		w.Add(scriptix.Job{ID: "a"}, scriptix.Job{ID: "b"})
+		time.AfterFunc(time.Second, func() {
+			cancel()
+			assert.NoError(t, c.Deliver(t.Context(), completed("a", time.Now())))
+			assert.NoError(t, c.Deliver(t.Context(), completed("b", time.Now())))
+		})
+		ended := 0
+		for job, err := range w.All(ctx) {
+			if err != nil {
+				// Whichever the loop saw first: then the rest is still open.
+				e := new(scriptix.WaitError)
+				require.ErrorAs(t, err, &e)
+				assert.Len(t, e.Pending, 2-ended)
+				assert.NotEmpty(t, e.Pending)
+				continue
+			}
+			assert.True(t, job.Status.Terminal())
+			ended++
+		}
+	})
+}
+
+func TestWatchEndsWithItsContextHoweverFastChangesCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		progress := 0
+		s.respond = func(id string, _ int) *http.Response {
+			progress = (progress + 1) % 100
+			return response(http.StatusOK, fmt.Sprintf(`{"id":%q,"status":"processing","progress":%d}`, id, progress))
+		}
+		c := s.client(scriptix.WithLimits(scriptix.Limits{}))
+		w := c.STT.NewWatcher()
+		for i := range 20 {
+			id := fmt.Sprintf("job_%03d", i)
+			s.start(id, time.Hour)
+			w.Add(scriptix.Job{ID: id})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		var last error
+		after := 0
+		for _, err := range w.All(ctx) {
+			if last = err; err == nil && ctx.Err() != nil {
+				after++
+				require.Less(t, after, 3)
+			}
+			time.Sleep(time.Minute) // slower than the jobs change
+		}
+		require.ErrorIs(t, last, scriptix.ErrWaitEnded)
+	})
+}
+
+// Not parallel: it measures the whole process.
+func TestWaitThatIsRefusedAllocatesNothingThatStays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(withCallbacks())
+		const n = 20_000
+		before, _ := heap()
+		for i := range n {
+			_, err := c.STT.Wait(t.Context(), fmt.Sprintf("job_%05d", i), scriptix.ExpectDuration(-1))
+			require.ErrorIs(t, err, scriptix.ErrInvalid)
+		}
+		after, _ := heap()
+		assert.Less(t, float64(after)-float64(before), 100.0*n, "a record that nobody can follow")
+		runtime.KeepAlive(c)
+	})
+}
+
+func TestWaitsOfWhatNewDidNotMakeAndOfANilContextAreErrors(t *testing.T) {
+	t.Parallel()
+	var none context.Context
+	for name, tt := range map[string]struct {
+		service *scriptix.STTService
+		ctx     context.Context //nolint:containedctx // that is what is tested
+	}{
+		"a nil service":  {nil, t.Context()},
+		"a zero service": {&scriptix.STTService{}, t.Context()},
+		"a nil context":  {answering(t, 200, nil, `{}`).STT, none},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := tt.service.Wait(tt.ctx, "stt_1")
+			require.ErrorIs(t, err, scriptix.ErrInvalid)
+			_, err = tt.service.WaitResult(tt.ctx, "stt_1")
+			require.ErrorIs(t, err, scriptix.ErrInvalid)
+			for _, err := range tt.service.Watch(tt.ctx, "stt_1") {
+				require.ErrorIs(t, err, scriptix.ErrInvalid)
+			}
+			w := tt.service.NewWatcher()
+			w.Add(scriptix.Job{ID: "stt_1"})
+			w.Remove("stt_2")
+			n := 0
+			for _, err := range w.All(tt.ctx) {
+				n++
+				require.ErrorIs(t, err, scriptix.ErrInvalid)
+			}
+			assert.Equal(t, 1, n)
+		})
+	}
+}
