@@ -10,17 +10,23 @@ import (
 // joiner is U+2060, word joiner: it takes no room and shows nothing.
 const joiner = "\u2060"
 
-// markup is what some player of SRT takes for more than text; a joiner behind its first character stops that.
-var markup = regexp.MustCompile(`<[A-Za-z/!?]|\{[\\A-Za-z]|\\[Nnh]|&#?[0-9A-Za-z]+;`)
+// markup is what some player of SRT takes for more than text; a joiner behind its first character stops that. The end
+// of a line is \N to some, so a brace in front of it is one in front of a backslash.
+var markup = regexp.MustCompile(`<[A-Za-z/!?]|\{[\\A-Za-z\n]|\\[Nnh]|&#?[0-9A-Za-z]+;`)
 
-// literal makes a line of SRT show as it is.
-func literal(line string) string {
-	line = strings.ReplaceAll(line, "-->", "--"+joiner+">")
+// literal makes the text of an SRT cue show as it is.
+func literal(s string) string {
+	s = strings.ReplaceAll(s, "-->", "--"+joiner+">")
+	// With a ">" anywhere behind it, in another line even, more is a tag: ffmpeg drops "<2 and 3>" and takes "< b >" for
+	// bold.
+	if last := strings.LastIndexByte(s, '>'); last >= 0 {
+		s = strings.ReplaceAll(s[:last], "<", "<"+joiner) + s[last:]
+	}
 	// Twice, for "{\n}" is two of them, one within the other.
 	for range 2 {
-		line = markup.ReplaceAllStringFunc(line, func(m string) string { return m[:1] + joiner + m[1:] })
+		s = markup.ReplaceAllStringFunc(s, func(m string) string { return m[:1] + joiner + m[1:] })
 	}
-	return line
+	return s
 }
 
 // references makes text of WebVTT show as it is.

@@ -12,11 +12,12 @@ import (
 
 // WriteSRT writes cues as SubRip: UTF-8 without a byte order mark, lines ending in LF, cues numbered from 1.
 //
-// SRT has no escapes, and players take what looks like markup for markup: tags (<b>, </i>), ASS overrides ({\an8},
-// {y:i}), line breaks (\N), character references (&lt;) and the arrow of the times. Such text gets a word joiner
-// (U+2060), which shows nothing, behind its "<", "{", "\" or "&" and within its "-->", so that it is shown as it was
-// said; other text stays as it is. White space is folded and lines without visible text are left out, for an empty line
-// ends a cue; so is a cue without any.
+// SRT has no escapes, and players take what looks like markup for markup: tags (<b>, </i>, < b >, <2>), ASS overrides
+// ({\an8}, {y:i}), line breaks (\N), character references (&lt;) and the arrow of the times. Such text gets a word
+// joiner (U+2060), which shows nothing, behind its "<", "{", "\" or "&" and within its "-->", so that it is shown as it
+// was said; other text stays as it is. One thing cannot be stopped: a player that draws with libass (mpv, and ffmpeg
+// when it burns subtitles in) hides what stands between a "{" and a "}", or obeys it. White space is folded and lines
+// without visible text are left out, for an empty line ends a cue; so is a cue without any.
 //
 // Times are rounded to the millisecond, a negative one is 0, and a cue lasts a millisecond at least. The error is w's.
 func WriteSRT(w io.Writer, cues []Cue) error {

@@ -78,6 +78,15 @@ func TestSRTAndWebVTTAreWritten(t *testing.T) {
 			"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n&lt;script&gt;a&lt;/b&gt; &lt;3 1&lt;2 {\\an8} {y:i} {\\n} { } C:\\new AT&amp;T &amp;lt;\n",
 		},
 		{
+			"so is what lies between an angle and its counterpart", []subtitle.Cue{cue(0, 1, "", "<3 1<2 and < b >, <<2 <_", "4> <5 < c")},
+			"1\n00:00:00,000 --> 00:00:01,000\n" + strings.ReplaceAll("<^3 1<^2 and <^ b >, <^<^2 <^_\n4> <5 < c", "^", "\u2060") + "\n",
+			"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n&lt;3 1&lt;2 and &lt; b &gt;, &lt;&lt;2 &lt;_\n4&gt; &lt;5 &lt; c\n",
+		},
+		{
+			"and a brace at the end of a line", []subtitle.Cue{cue(0, 1, "", "a {", "b } {")},
+			"1\n00:00:00,000 --> 00:00:01,000\na {\u2060\nb } {\n", "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\na {\nb } {\n",
+		},
+		{
 			"an arrow is text", []subtitle.Cue{cue(0, 1, "", "00:00:01,000 --> 00:00:02,000", "--->")},
 			"1\n00:00:00,000 --> 00:00:01,000\n00:00:01,000 --\u2060> 00:00:02,000\n---\u2060>\n",
 			"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n00:00:01,000 --&gt; 00:00:02,000\n---&gt;\n",
