@@ -18,6 +18,7 @@ import (
 type transcription struct {
 	env    *env
 	flags  *batchFlags
+	hint   string // how to go on
 	ledger batch.Ledger
 	files  *manifest
 	client *scriptix.Client
@@ -41,7 +42,7 @@ func openBatch(ctx context.Context, e *env, s *service, c *callbacks, f *batchFl
 		return nil, err
 	}
 	t := &transcription{
-		env: e, flags: f, hooks: hooks,
+		env: e, flags: f, hooks: hooks, hint: resumeHint(e, s, c, f),
 		waiting: make(map[string][]*entry), written: make(map[*entry]bool), counts: make(map[batch.State]int),
 	}
 	defer func() { //nolint:contextcheck // what is open is closed though ctx has ended

@@ -194,6 +194,11 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 			f.Cut = scriptixtest.AfterBody
 		case "stall":
 			f.BodyStall = time.Hour
+			if value != "" {
+				d, err := time.ParseDuration(value)
+				ts.Check(err)
+				f.BodyStall = d
+			}
 		case "date":
 			f.Header = http.Header{"Date": {value}}
 			f.Status = http.StatusNotFound

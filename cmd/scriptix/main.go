@@ -54,6 +54,7 @@ func newParser(ctx context.Context, e *env) (*kong.Kong, error) {
 	return kong.New(&commands{},
 		kong.Name("scriptix"),
 		kong.Description("Transcribe recordings with Scriptix. The API key is read from $"+keyVariable+" or from a file, never from a flag."),
+		kong.Vars{"base_url": defaultBaseURL},
 		kong.Writers(e.stdout, e.stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),

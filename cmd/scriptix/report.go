@@ -119,7 +119,7 @@ func (t *transcription) conclude(ctx context.Context, all int, took time.Duratio
 	t.env.note("%s in %v", strings.Join(words, ", "), took.Round(100*time.Millisecond))
 	switch {
 	case ctx.Err() != nil && open > 0:
-		return interrupted("interrupted; nothing is lost or paid twice, go on with: %s", t.flags.resumeHint())
+		return interrupted("interrupted; nothing is lost or paid twice, go on with: %s", t.hint)
 	case failed+open > 0:
 		return errTold
 	}

@@ -9,11 +9,13 @@ import (
 
 // service is how the service is reached: the flags of every command that calls it.
 type service struct {
-	BaseURL string `name:"base-url" env:"SCRIPTIX_BASE_URL" default:"https://api.scriptix.io" placeholder:"URL" help:"Address of the service (${default})." json:"-"`
+	BaseURL string `name:"base-url" env:"SCRIPTIX_BASE_URL" default:"${base_url}" placeholder:"URL" help:"Address of the service (${default})." json:"-"`
 	KeyFile string `name:"key-file" placeholder:"FILE" help:"File that holds the API key, instead of $$SCRIPTIX_API_KEY." json:"-"`
 	Plan    string `enum:",free,bronze,silver,gold" default:"" placeholder:"PLAN" help:"The key's plan: free, bronze, silver or gold. Its request limits are kept." json:"-"`
 	Verbose bool   `short:"v" help:"Log every request to standard error." json:"-"`
 }
+
+const defaultBaseURL = "https://api.scriptix.io"
 
 var plans = map[string]scriptix.Limits{
 	"":       scriptix.DefaultLimits,

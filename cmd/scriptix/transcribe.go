@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -42,18 +41,6 @@ func (f *batchFlags) ledgerPath() string {
 		return f.Ledger
 	}
 	return filepath.Join(f.Out, ".scriptix.db")
-}
-
-// resumeHint is how to go on after an interruption.
-func (f *batchFlags) resumeHint() string {
-	hint := "scriptix resume"
-	if f.Out != "." {
-		hint += " --out " + quoted(f.Out)
-	}
-	if f.Ledger != "" {
-		hint += " --ledger " + quoted(f.Ledger)
-	}
-	return hint
 }
 
 // Help says what makes a second call cheap.
@@ -135,14 +122,4 @@ func (c *resumeCmd) Run(ctx context.Context, e *env) error {
 		return nil
 	}
 	return b.run(ctx, entries)
-}
-
-// quoted is a word as a shell takes it.
-func quoted(s string) string {
-	for _, r := range s {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '/' || r == '-' || r == '_') {
-			return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-		}
-	}
-	return s
 }
