@@ -160,7 +160,7 @@ func copyBulk(write func([]byte) (int, error), r io.Reader, buf []byte) (total i
 				size = min(bulkLeast, len(buf))
 			}
 		}
-		if err == io.EOF { //nolint:errorlint // as io.Copy
+		if err == io.EOF {
 			return total, nil
 		}
 		if err != nil {

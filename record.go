@@ -266,7 +266,7 @@ func (s *scheduler) merge(r *record, job Job) {
 	if job.Language != "" {
 		r.language = s.words.of(job.Language)
 	}
-	status, progress := s.words.of(string(job.Status)), uint8(min(max(job.Progress, 0), 100)) //nolint:gosec // a percentage
+	status, progress := s.words.of(string(job.Status)), uint8(min(max(job.Progress, 0), 100))
 	changed := status != r.status || progress != r.progress
 	r.status, r.progress, r.state = status, progress, stateOf(job.Status)
 	if r.state == due.Running && (!changed || r.subs == nil) {
@@ -434,7 +434,7 @@ func (w *words) of(text string) word {
 }
 
 func seconds32(d time.Duration) int32 {
-	return int32(min(max(d/time.Second, 1), math.MaxInt32)) //nolint:gosec // bounded
+	return int32(min(max(d/time.Second, 1), math.MaxInt32))
 }
 
 // fifo is a queue whose oldest come out first.

@@ -316,7 +316,7 @@ func (s *scheduler) unlock() {
 	s.warn = false
 	s.mu.Unlock()
 	if warn {
-		s.core.cfg.logger.LogAttrs(context.Background(), slog.LevelWarn,
+		s.core.cfg.logger.Warn(
 			"scriptix: callbacks do not arrive, jobs are polled instead; check that the callback URL is reached from outside",
 			slog.Float64("share_by_callback", share))
 	}

@@ -43,6 +43,7 @@ func (m *model) began(id string) (wait int) {
 }
 
 func (m *model) heard(t *testing.T, wait int, id string, job *scriptix.Job, err error) {
+	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.waits[id], wait)
