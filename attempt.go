@@ -75,15 +75,20 @@ func settle(resp *http.Response) error {
 		_ = resp.Body.Close()
 		resp.Body = http.NoBody
 	}
-	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
-		resp.Header.Del("Location")
+	if location := resp.Header.Get("Location"); location != "" {
+		if _, err := url.Parse(location); err != nil {
+			resp.Header.Del("Location")
+		}
 	}
 	return nil
 }
 
 func (a attempt) send(g *guard, req *http.Request) (*http.Response, error) {
 	x := a.x
-	out := req.Clone(g.ctx)
+	out := req.WithContext(g.ctx)
+	if !x.call.chunk { // what is set below is this attempt's alone
+		out.Header = req.Header.Clone()
+	}
 	if x.call.body == nil {
 		return x.core.transport.RoundTrip(out)
 	}
@@ -97,15 +102,22 @@ func (a attempt) send(g *guard, req *http.Request) (*http.Response, error) {
 	if body.contentType != "" {
 		out.Header.Set("Content-Type", body.contentType)
 	}
-	if body.length >= expectAbove && !x.noExpect && !x.call.chunk {
-		// A refusal then costs none of the body.
+	if x.asksFirst(body.length) {
 		out.Header.Set("Expect", "100-continue")
 	}
 	return x.core.uploads.RoundTrip(out)
 }
 
-// expectAbove is the length from which on an upload asks before it sends.
-const expectAbove = 1 << 20
+// asksFirst reports whether a body waits for the service's word. A refusal then
+// costs none of it, but every other upload a round trip, which a smaller body
+// may take itself: those ask after they were refused once.
+func (x *exchange) asksFirst(length int64) bool {
+	least := int64(64 << 20)
+	if x.attempts > 1 {
+		least = 1 << 20
+	}
+	return length >= least && !x.noExpect && !x.call.chunk
+}
 
 // guard ends an attempt in which nothing moves. Its context is the attempt's.
 type guard struct {

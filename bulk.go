@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,7 @@ const (
 	bulkLeast = 32 << 10
 	bulkMost  = 256 << 10
 	// With TLS there is a second buffer, and less is won above this.
-	bulkMostTLS = 96 << 10
+	bulkMostTLS = 64 << 10
 	// A piece that took longer to go out is followed by the smallest one, so
 	// that on a slow line it still shows that bytes move.
 	bulkPatience = 50 * time.Millisecond
@@ -73,6 +74,8 @@ func secure(ctx context.Context, conn net.Conn, addr string, config *tls.Config,
 		}
 		config.ServerName = host
 	}
+	// Small records at first are for who reads a page; they cost a buffer each.
+	config.DynamicRecordSizingDisabled = true
 	if patience > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, patience, errHandshake)
 		defer cancel()
@@ -151,6 +154,9 @@ func copyBulk(write func([]byte) (int, error), r io.Reader, buf []byte) (total i
 			began := time.Now()
 			written, err := write(buf[:n])
 			total += int64(written)
+			// A network that takes all at once never blocks: let others run,
+			// and spare the runtime the signal that it would stop this with.
+			runtime.Gosched()
 			if err != nil {
 				return total, err
 			}
@@ -184,7 +190,7 @@ func (c *heldConn) hold(most int) {
 	defer c.mu.Unlock()
 	c.holding = true
 	if c.held == nil || cap(c.held) < most {
-		c.held = make([]byte, 0, most+most/32+512) // the first records are small ones
+		c.held = make([]byte, 0, most+most/128+256) // a record's own bytes
 	}
 }
 

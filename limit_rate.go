@@ -54,6 +54,9 @@ func parseRateInfo(h http.Header, status int, now time.Time) RateInfo {
 }
 
 func parseFigure(s string, limit int64) (int64, bool) {
+	if s == "" {
+		return 0, false
+	}
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	return n, err == nil && n >= -limit && n <= limit
 }

@@ -319,6 +319,9 @@ func (x *exchange) logFailure(retry bool) {
 }
 
 func (x *exchange) log(level slog.Level, msg string, status int, more ...slog.Attr) {
+	if !x.core.cfg.logger.Enabled(x.ctx, level) {
+		return
+	}
 	attrs := append([]slog.Attr{slog.String("op", x.call.op), slog.Int("attempt", x.attempts), slog.Int("status", status)}, more...)
 	x.core.cfg.logger.LogAttrs(x.ctx, level, msg, attrs...) //nolint:sloglint // the callers give constants
 }

@@ -41,6 +41,8 @@ func uploadTransport(rt http.RoundTripper) http.RoundTripper {
 	}
 	// A transport that was used before has put h2 here.
 	u.TLSClientConfig.NextProtos = []string{"http/1.1"}
+	// What answers an upload is a few hundred bytes at most.
+	u.DisableCompression = true
 	// The guard of each attempt knows when an answer is late; this does not.
 	u.ResponseHeaderTimeout = 0
 	u.ExpectContinueTimeout = time.Second
