@@ -21,10 +21,10 @@ type record struct {
 	subs      *subscription // those who follow it
 	more      *details
 
-	first    int32 // seconds from submitted at which the next poll was first due
-	seen     int32 // and at which a poll last found it running
-	index    int32 // in its heap
-	cohort   int32 // the bucket of those that were submitted with it
+	first    int32      // seconds from submitted at which the next poll was first due
+	seen     int32      // and at which a poll last found it running
+	index    int32      // in its heap
+	cohort   due.Member // among those that were submitted with it
 	status   word
 	language word
 	progress uint8
@@ -364,7 +364,7 @@ func (s *scheduler) date(r *record, submitted, duration time.Duration) {
 		r.duration = duration
 	}
 	r.mark(dated, true)
-	r.cohort = s.cohorts.Start(s.model.Key(submitted, r.duration))
+	r.cohort = s.cohorts.Start(submitted, r.duration)
 }
 
 const (

@@ -83,25 +83,34 @@ func (s *scheduler) plan(r *record, now time.Duration) time.Duration {
 		at = max(at, r.submitted+first)
 	}
 	at = min(at, latest)
-	overruled := s.model.Overruled(r.duration, r.seen > 0)
-	if overruled == 0 || r.is(urgent) {
-		return s.afterPeers(r, at, usual, now)
+	if r.is(urgent) {
+		return at
 	}
-	overruled = due.Due(overruled, callbacks)
-	at = max(at, r.submitted+overruled)
+	late, known := s.lags(r)
+	if known && late {
+		return at // whatever polls of others found
+	}
+	if overruled := s.model.Overruled(r.duration, r.seen > 0); overruled > 0 {
+		overruled = due.Due(overruled, callbacks)
+		usual = max(usual, overruled)
+		at = max(at, r.submitted+overruled)
+	}
 	if !callbacks {
 		at = min(at, latest) // polls are all there is
 	}
-	return s.afterPeers(r, at, max(usual, overruled), now)
+	if known && at <= now {
+		at = min(now+reviewEvery, r.submitted+due.Bound(usual))
+	}
+	return at
 }
 
-// afterPeers pushes a poll back while the jobs that were submitted together
-// with this one run as well, though the model has it due by now.
-func (s *scheduler) afterPeers(r *record, at, modelled, now time.Duration) time.Duration {
-	if at > now || !s.callbacks() || r.is(urgent) || s.cohorts.Late(r.cohort, s.hooks.Share()) {
-		return at
+// lags reports whether the job is behind those that were submitted with it. Only
+// callbacks can tell.
+func (s *scheduler) lags(r *record) (late, known bool) {
+	if !s.callbacks() {
+		return false, false
 	}
-	return min(now+reviewEvery, r.submitted+due.Bound(modelled))
+	return s.cohorts.Late(r.cohort, s.hooks.Share())
 }
 
 // judge says when a record that is due should really be polled.
@@ -122,8 +131,8 @@ func (s *scheduler) review(now time.Duration) {
 		return
 	}
 	s.moved, s.reviewed = false, now
-	margin, callbacks, wait := max(s.model.Spread(), due.Slack), s.callbacks(), time.Duration(0)
-	if callbacks {
+	margin, wait := max(s.model.Spread(), due.Slack), time.Duration(0)
+	if s.callbacks() {
 		wait = due.Grace
 	}
 	for _, r := range s.future.records {
@@ -131,7 +140,8 @@ func (s *scheduler) review(now time.Duration) {
 			continue
 		}
 		at := s.plan(r, now)
-		if s.front.Passed(s.model.Key(r.submitted, r.duration), margin) && (!callbacks || s.cohorts.Late(r.cohort, s.hooks.Share())) {
+		late, known := s.lags(r)
+		if s.front.Passed(s.model.Key(r.submitted, r.duration), margin) && (late || !known) {
 			r.mark(passed, true)
 			at = min(at, now+wait)
 		}

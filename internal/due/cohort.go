@@ -1,11 +1,14 @@
 package due
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 const (
 	cohortWidth = 10 * time.Second
-	cohortReach = 360 // buckets that are searched for peers: an hour
-	cohortNear  = 12  // of these, buckets that are searched on both sides
+	cohortReach = 360 // cohorts that are searched for peers: an hour
+	cohortNear  = 30  // of these, those that are searched on both sides
 	fewPeers    = 20  // too few to tell
 	manyPeers   = 100 // enough
 	maxCohorts  = 20_000
@@ -15,74 +18,112 @@ const (
 	outstanding = 0.07
 )
 
-// Cohorts count the jobs of each ten seconds, and how many of them have ended. While
-// callbacks arrive a job is late only when nearly all of its peers have ended:
-// that holds however long jobs take, and also before the model can know it. Jobs
-// are peers when they would end at the same time if none queued. The zero value
-// is empty. It is not safe for concurrent use.
-type Cohorts struct{ buckets map[int32]cohort }
+// Cohorts count the jobs of each ten seconds, and how many of them have ended.
+// While callbacks arrive a job is late only when nearly all of its peers have
+// ended: those submitted around it that are no longer than it. That holds
+// however long jobs take and queue, and also before the model can know it. The
+// zero value is empty. It is not safe for concurrent use.
+type Cohorts struct{ byTime map[int32]*cohort }
 
-type cohort struct{ started, ended int32 }
+// cohort counts by class of duration.
+type cohort struct{ started, ended [classes]int32 }
 
-// Start counts a job of a key ([Model.Key]) and returns its bucket.
-func (c *Cohorts) Start(key time.Duration) (bucket int32) {
-	if c.buckets == nil {
-		c.buckets = make(map[int32]cohort)
+const classes = 16
+
+// Member is a job's place in its cohort.
+type Member int32
+
+func (m Member) time() int32 { return int32(m) >> 4 }
+func (m Member) class() int  { return int(m) & (classes - 1) }
+
+// Start counts a job. Its duration, 0 if unknown, stays that of its class.
+func (c *Cohorts) Start(submitted, duration time.Duration) Member {
+	if c.byTime == nil {
+		c.byTime = make(map[int32]*cohort)
 	}
-	bucket = int32(key / cohortWidth) //nolint:gosec // thousands of years
-	b := c.buckets[bucket]
-	b.started++
-	c.buckets[bucket] = b
-	if len(c.buckets) > maxCohorts {
-		for old := range c.buckets {
-			if old < bucket-maxCohorts/2 {
-				delete(c.buckets, old)
-			}
+	at := int32(submitted / cohortWidth) //nolint:gosec // good for decades
+	m := Member(at<<4 | class(duration))
+	b := c.byTime[at]
+	if b == nil {
+		b = new(cohort)
+		c.byTime[at] = b
+		c.prune(at)
+	}
+	b.started[m.class()]++
+	return m
+}
+
+func (c *Cohorts) prune(latest int32) {
+	if len(c.byTime) <= maxCohorts {
+		return
+	}
+	for at := range c.byTime {
+		if at < latest-maxCohorts/2 {
+			delete(c.byTime, at)
 		}
 	}
-	return bucket
 }
 
-// End counts the end of a job in its bucket.
-func (c *Cohorts) End(bucket int32) {
-	if b, ok := c.buckets[bucket]; ok {
-		b.ended++
-		c.buckets[bucket] = b
+// class is 0 for an unknown duration, else one of two to each power of two of
+// minutes: the peers of a class and below are at most half as long again.
+func class(duration time.Duration) int32 {
+	if duration <= 0 {
+		return 0
+	}
+	minutes := uint64(duration/time.Minute) + 1
+	power := bits.Len64(minutes) - 1
+	c := 1 + 2*power
+	if power > 0 && minutes>>(power-1)&1 == 1 {
+		c++
+	}
+	return int32(min(c, classes-1)) //nolint:gosec // bounded
+}
+
+// End counts the end of a job.
+func (c *Cohorts) End(m Member) {
+	if b := c.byTime[m.time()]; b != nil {
+		b.ended[m.class()]++
 	}
 }
 
-// Leave takes out a job of which nothing more will be heard.
-func (c *Cohorts) Leave(bucket int32) {
-	b, ok := c.buckets[bucket]
-	if !ok {
+// Leave takes out a running job of which nothing more will be heard.
+func (c *Cohorts) Leave(m Member) {
+	b := c.byTime[m.time()]
+	if b == nil {
 		return
 	}
-	if b.started--; b.started <= 0 {
-		delete(c.buckets, bucket)
-		return
+	b.started[m.class()]--
+	if *b == (cohort{}) {
+		delete(c.byTime, m.time())
 	}
-	c.buckets[bucket] = b
 }
 
 // Late reports whether a running job lags behind its peers, when a share of the
-// ends comes by callback. Where there are too few of them it does.
-func (c *Cohorts) Late(bucket int32, share float64) bool {
-	var peers cohort
-	add := func(at int32) {
-		b := c.buckets[at]
-		peers.started += b.started
-		peers.ended += b.ended
+// ends comes by callback; known is false where there are too few of them.
+func (c *Cohorts) Late(m Member, share float64) (late, known bool) {
+	first, last := max(m.class()-1, 0), m.class()
+	if last == 0 {
+		last = classes - 1
 	}
-	add(bucket)
-	for i := int32(1); i < cohortReach && peers.started < manyPeers; i++ {
-		add(bucket - i)
-		if i <= cohortNear {
-			add(bucket + i) // further on, where jobs queue, they end much later
+	var started, ended int32
+	add := func(at int32) {
+		if b := c.byTime[at]; b != nil {
+			for i := first; i <= last; i++ {
+				started += b.started[i]
+				ended += b.ended[i]
+			}
 		}
 	}
-	for i := int32(cohortNear + 1); i < cohortReach && peers.started < fewPeers; i++ {
-		add(bucket + i)
+	at := m.time()
+	add(at)
+	for i := int32(1); i < cohortReach && started < manyPeers; i++ {
+		add(at - i)
+		if i <= cohortNear {
+			add(at + i) // further on, where jobs queue, they end much later
+		}
 	}
-	others := float64(peers.started - 1)
-	return peers.started < fewPeers || float64(peers.ended) >= others*(share-outstanding)
+	for i := int32(cohortNear + 1); i < cohortReach && started < fewPeers; i++ {
+		add(at + i)
+	}
+	return float64(ended) >= float64(started-1)*(share-outstanding), started >= fewPeers
 }

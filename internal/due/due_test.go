@@ -212,22 +212,24 @@ func TestVerdictsOnNewsAboutARecord(t *testing.T) {
 func TestJobIsLateWhenNearlyAllOfItsPeersHaveEnded(t *testing.T) {
 	t.Parallel()
 	var c due.Cohorts
-	buckets := make([]int32, 100)
+	buckets := make([]due.Member, 100)
 	for i := range buckets {
-		buckets[i] = c.Start(time.Duration(i) * time.Second / 20)
-		if i < 18 {
-			assert.True(t, c.Late(buckets[i], 1), "so few say nothing")
-		}
+		buckets[i] = c.Start(time.Duration(i)*time.Second/20, 30*time.Minute)
+		_, known := c.Late(buckets[i], 1)
+		assert.Equal(t, i >= 19, known, "few say nothing")
 	}
 	for i, bucket := range buckets {
-		assert.Equal(t, i > 92, c.Late(bucket, 1), "%d of 100 have ended", i)
+		late, _ := c.Late(bucket, 1)
+		assert.Equal(t, i > 92, late, "%d of 100 have ended", i)
 		if i > 50 {
-			assert.True(t, c.Late(bucket, 0.5), "half of the callbacks get lost")
+			late, _ = c.Late(bucket, 0.5)
+			assert.True(t, late, "half of the callbacks get lost")
 		}
 		c.End(bucket)
 	}
 	for i := range 100_000 {
-		c.Leave(c.Start(time.Duration(i) * time.Minute))
+		c.Leave(c.Start(time.Duration(i)*time.Minute, 0))
 	}
-	assert.True(t, c.Late(1<<20, 1))
+	_, known := c.Late(1<<20, 1)
+	assert.False(t, known)
 }

@@ -58,7 +58,7 @@ func Latest(first time.Duration, polled bool) time.Duration {
 
 // Bound is the age up to which a job's poll may be pushed back because its peers
 // run too, when the model has it due at another.
-func Bound(due time.Duration) time.Duration { return due + max(pushBack, due/2) }
+func Bound(due time.Duration) time.Duration { return due + max(pushBack*4/5, due/2) }
 
 // Resent is when the sender tries again, by its schedule, a callback that it
 // first sent at an instant and that did not get through; false when it has
