@@ -1,7 +1,6 @@
 package scriptix
 
 import (
-	"container/list"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/due"
@@ -18,23 +17,48 @@ const (
 // come before Submit's own answer, or before a restarted process asks for the
 // job. The first of a job is kept, the oldest go first.
 type parking struct {
-	byID  map[string]*list.Element
-	order list.List // of *parkedEvent
+	byID           map[string]*parkedEvent
+	oldest, newest *parkedEvent
 }
 
 type parkedEvent struct {
-	event webhook.Event
-	told  due.State
-	at    time.Duration
+	event        webhook.Event
+	told         due.State
+	at           time.Duration
+	older, newer *parkedEvent
 }
 
-func newParking() parking { return parking{byID: make(map[string]*list.Element)} }
+func newParking() parking { return parking{byID: make(map[string]*parkedEvent)} }
+
+func (p *parking) add(e *parkedEvent) {
+	p.byID[e.event.Data.ID] = e
+	if e.older = p.newest; e.older == nil {
+		p.oldest = e
+	} else {
+		e.older.newer = e
+	}
+	p.newest = e
+}
+
+func (p *parking) remove(e *parkedEvent) {
+	delete(p.byID, e.event.Data.ID)
+	if e.older == nil {
+		p.oldest = e.newer
+	} else {
+		e.older.newer = e.newer
+	}
+	if e.newer == nil {
+		p.newest = e.older
+	} else {
+		e.newer.older = e.older
+	}
+}
 
 func (s *scheduler) park(e webhook.Event, told due.State) {
 	now := s.now()
 	s.expireParked(now)
-	if before, ok := s.parked.byID[e.Data.ID]; ok {
-		if before.Value.(*parkedEvent).told == told {
+	if before := s.parked.byID[e.Data.ID]; before != nil {
+		if before.told == told {
 			s.stats.Duplicates++
 		} else {
 			s.stats.Contradictions++
@@ -45,30 +69,26 @@ func (s *scheduler) park(e webhook.Event, told due.State) {
 		e.Raw = nil
 	}
 	e.Data.Error = "" // a status request brings the reason
-	s.parked.byID[e.Data.ID] = s.parked.order.PushBack(&parkedEvent{e, told, now})
+	s.parked.add(&parkedEvent{event: e, told: told, at: now})
 	for len(s.parked.byID) > maxParked {
-		s.dropParked(s.parked.order.Front())
+		s.parked.remove(s.parked.oldest)
+		s.stats.ParkedDropped++
 	}
 }
 
 // unpark takes out the event of a job that has become known.
 func (s *scheduler) unpark(id string) (*parkedEvent, bool) {
 	s.expireParked(s.now())
-	element, ok := s.parked.byID[id]
-	if !ok {
-		return nil, false
+	e, ok := s.parked.byID[id]
+	if ok {
+		s.parked.remove(e)
 	}
-	delete(s.parked.byID, id)
-	return s.parked.order.Remove(element).(*parkedEvent), true
+	return e, ok
 }
 
 func (s *scheduler) expireParked(now time.Duration) {
-	for element := s.parked.order.Front(); element != nil && now-element.Value.(*parkedEvent).at > parkedFor; element = s.parked.order.Front() {
-		s.dropParked(element)
+	for s.parked.oldest != nil && now-s.parked.oldest.at > parkedFor {
+		s.parked.remove(s.parked.oldest)
+		s.stats.ParkedDropped++
 	}
-}
-
-func (s *scheduler) dropParked(element *list.Element) {
-	delete(s.parked.byID, s.parked.order.Remove(element).(*parkedEvent).event.Data.ID)
-	s.stats.ParkedDropped++
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"strings"
 	"sync"
@@ -191,6 +192,11 @@ func (s *service) within(span time.Duration) int {
 		most = max(most, i-first+1)
 	}
 	return most
+}
+
+// drain takes all that a watch yields and looks at none of it.
+func drain(all iter.Seq2[*scriptix.Job, error]) {
+	all(func(*scriptix.Job, error) bool { return true })
 }
 
 func completed(id string, at time.Time) webhook.Event {

@@ -41,8 +41,7 @@ func TestHundredThousandWaitingJobsAllocateLittleAndSleep(t *testing.T) {
 			w.Add(scriptix.Job{ID: id})
 		}
 		go func() {
-			for range w.All(ctx) {
-			}
+			drain(w.All(ctx))
 		}()
 		synctest.Wait()
 		after, mallocs := heap()
@@ -77,8 +76,7 @@ func TestThreeDaysOfPollsAllocateNothingThatStays(t *testing.T) {
 			w.Add(scriptix.Job{ID: id})
 		}
 		go func() {
-			for range w.All(ctx) {
-			}
+			drain(w.All(ctx))
 		}()
 		synctest.Wait()
 		before, _ := heap()

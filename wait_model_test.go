@@ -152,9 +152,7 @@ func playRandomly(t *testing.T, rng *rand.Rand) {
 		case 9: // or follows several and goes away
 			watched := []string{pick(), pick(), pick()}
 			running.Go(func() {
-				for range c.STT.Watch(ctx, watched...) {
-					break
-				}
+				c.STT.Watch(ctx, watched...)(func(*scriptix.Job, error) bool { return false })
 			})
 		case 10: // the service refuses
 			s.mu.Lock()

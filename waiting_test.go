@@ -337,8 +337,7 @@ func TestWaitWithADeadlineIsPolledBeforeTheOthers(t *testing.T) {
 		}
 		watching, stop := context.WithCancel(t.Context())
 		go func() {
-			for range w.All(watching) {
-			}
+			drain(w.All(watching))
 		}()
 		time.Sleep(10 * time.Minute)
 		s.start("mine", time.Second)
@@ -470,9 +469,7 @@ func TestNothingRunsWhileNobodyWaits(t *testing.T) {
 		assert.Equal(t, before, s.requests())
 		assert.Zero(t, c.Stats().Waiting)
 
-		for range c.STT.Watch(t.Context(), "job") {
-			break
-		}
+		c.STT.Watch(t.Context(), "job")(func(*scriptix.Job, error) bool { return false })
 		job, err := c.STT.Wait(t.Context(), "job")
 		require.NoError(t, err)
 		assert.Equal(t, scriptix.StatusCompleted, job.Status)
@@ -567,8 +564,7 @@ func TestTightBudgetServesResultsBeforeSubmitsBeforePolls(t *testing.T) {
 			})
 		}
 		running.Go(func() {
-			for range w.All(ctx) {
-			}
+			drain(w.All(ctx))
 		})
 		time.Sleep(2 * time.Minute)
 		s.mu.Lock()
