@@ -129,7 +129,7 @@ func TestTLSHandshakeThatNobodyAnswersEndsAfterTheTransportsTimeout(t *testing.T
 	synctest.Test(t, func(t *testing.T) {
 		transport := &http.Transport{TLSHandshakeTimeout: 7 * time.Second, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			ours, theirs := net.Pipe()
-			context.AfterFunc(t.Context(), func() { _ = theirs.Close() })
+			t.Cleanup(func() { _ = theirs.Close() })
 			return ours, ctx.Err()
 		}}
 		c, err := scriptix.New("key", scriptix.WithHTTPClient(&http.Client{Transport: transport}), scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 1}))

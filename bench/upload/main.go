@@ -59,7 +59,7 @@ func run(s settings, only string) (held bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	b, err := start(s, dir)
 	if err != nil {
 		return false, err

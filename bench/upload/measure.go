@@ -38,7 +38,6 @@ type bench struct {
 	sink  *exec.Cmd
 	stdin io.Closer
 	at    report.Sink
-	log   bytes.Buffer
 }
 
 // sample is what one upload cost.
@@ -268,7 +267,7 @@ func (b *bench) warm(size int64) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	_, err = io.Copy(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f})
 	return err
 }

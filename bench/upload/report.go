@@ -111,6 +111,11 @@ func (o *outcome) markdown() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %.3f | %.3f | %s | %s | %d |\n", l.Contender, l.wantProtocol(), mebibytes(l.PeakRSS), l.CPU, l.Wall, twoDigits(l.CPURatio), twoDigits(l.WallRatio), len(l.Samples))
 	}
+	for _, l := range o.Lines {
+		if l.Contender == allocation {
+			fmt.Fprintf(&b, "\n%s: %d allocations more than for one byte.\n", l.task(), l.Allocs)
+		}
+	}
 	if len(o.Bounds) > 0 {
 		b.WriteString("\n| bound | at most | measured | |\n|---|---|---|---|\n")
 	}

@@ -8,7 +8,7 @@ import (
 // delay listens and passes everything on to target, each way so much later. It
 // does not slow the stream down, only delays it: up to 64 MiB are on the way.
 func delay(target string, d time.Duration) (address string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
 	if err != nil {
 		return "", err
 	}

@@ -53,7 +53,7 @@ func run(ca string, roundTrip time.Duration) error {
 		// As small as net/http allows: what many servers have.
 		{&at.Delayed, true, &http.HTTP2Config{MaxReceiveBufferPerConnection: 64 << 10, MaxReceiveBufferPerStream: 64 << 10}},
 	} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func upload(t contender.Task) (r contender.Report, err error) {
 	if err != nil {
 		return r, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	pr, pw := io.Pipe()
 	form := multipart.NewWriter(pw)
 	go func() { pw.CloseWithError(write(form, f)) }()

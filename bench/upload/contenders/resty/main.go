@@ -17,7 +17,7 @@ func upload(t contender.Task) (r contender.Report, err error) {
 		return r, err
 	}
 	c := resty.NewWithTransportSettings(nil).SetTransport(tr)
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	resp, err := c.R().SetAuthToken("key").SetMultipartFormData(map[string]string{"language": "en"}).SetFile("audio_file", t.File).Post(t.URL + "/api/v3/stt")
 	if err == nil && resp.StatusCode() != http.StatusCreated {
 		err = fmt.Errorf("the sink answered %s", resp.Status())
