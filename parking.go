@@ -8,9 +8,8 @@ import (
 )
 
 const (
-	maxParked    = 10_000
-	parkedFor    = 72 * time.Hour
-	maxParkedRaw = 4 << 10 // bytes of a body that are kept with it
+	maxParked = 10_000
+	parkedFor = 72 * time.Hour
 )
 
 // parking keeps authentic events of jobs that are not known yet: a callback may
@@ -65,7 +64,7 @@ func (s *scheduler) park(e webhook.Event, told due.State) {
 		}
 		return
 	}
-	if len(e.Raw) > maxParkedRaw {
+	if len(e.Raw) > maxRaw {
 		e.Raw = nil
 	}
 	e.Data.Error = "" // a status request brings the reason

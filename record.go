@@ -3,6 +3,7 @@ package scriptix
 import (
 	"iter"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/due"
@@ -275,7 +276,10 @@ func (s *scheduler) merge(r *record, job Job) {
 	if job.CreatedAt.IsZero() && r.created != 0 {
 		job.CreatedAt = time.Unix(0, r.created).UTC()
 	}
-	job.Duration, job.Language = r.duration, s.words.text(r.language)
+	job.Duration = r.duration
+	if job.Language == "" {
+		job.Language = s.words.text(r.language)
+	}
 	if r.more == nil {
 		r.more = new(details)
 	}
@@ -370,6 +374,7 @@ func (s *scheduler) date(r *record, submitted, duration time.Duration) {
 const (
 	maxIdle  = 100_000 // running, followed by nobody
 	maxEnded = 10_000  // ended, followed by nobody
+	maxRaw   = 4 << 10 // bytes of an answer or a callback that are kept where nobody waits for it
 )
 
 // retire puts a record that nobody follows into the list from which the oldest
@@ -378,6 +383,11 @@ func (s *scheduler) retire(r *record) {
 	list, m, most := &s.idle, idling, maxIdle
 	if r.state != due.Running {
 		list, m, most = &s.ended, finished, maxEnded
+		if r.more != nil && len(r.more.job.Raw) > maxRaw {
+			r.more.job.Raw = nil
+		}
+	} else {
+		r.more = nil
 	}
 	if !r.is(m) {
 		r.mark(m, true)
@@ -400,6 +410,8 @@ func (s *scheduler) retire(r *record) {
 // word stands for a status or a language; 0 for none.
 type word uint16
 
+const maxWord = 64 // bytes
+
 // words are texts that many records share.
 type words struct {
 	texts []string
@@ -418,6 +430,9 @@ func (w *words) text(i word) string {
 func (w *words) of(text string) word {
 	if text == "" {
 		return 0
+	}
+	if len(text) > maxWord {
+		text = strings.ToValidUTF8(text[:maxWord], "")
 	}
 	if i, ok := w.index[text]; ok {
 		return i

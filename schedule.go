@@ -169,7 +169,7 @@ func (s *scheduler) spare() room {
 		return room{}
 	}
 	now := s.now()
-	if s.roomAt > 0 && now-s.roomAt < roomGoodFor && s.room.ok {
+	if s.roomAt > 0 && now-s.roomAt < roomGoodFor {
 		return s.room.among(s.waiting())
 	}
 	perMinute, ok := DefaultLimits.PerMinute, true

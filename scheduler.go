@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
 
@@ -53,14 +52,16 @@ type scheduler struct {
 }
 
 const (
-	maxPolls      = 4           // under way at once; the budget may allow fewer
-	reviewEvery   = time.Minute // at most, and only while jobs end
-	patience      = 3           // polls without an answer before all of them pause
-	longestPause  = time.Minute
-	roomGoodFor   = time.Second
-	notFoundTwice = 15 * time.Second
-	notFoundOnce  = 5 * time.Second
+	maxPolls     = 4           // under way at once; the budget may allow fewer
+	reviewEvery  = time.Minute // at most, and only while jobs end
+	patience     = 3           // polls without an answer before all of them pause
+	longestPause = time.Minute
+	roomGoodFor  = time.Second
 )
+
+// notFoundGaps are to the next poll after so many 404s in a row: a gateway that
+// is being deployed does not know a job either.
+var notFoundGaps = [...]time.Duration{0, 10 * time.Second, 50 * time.Second}
 
 func newScheduler(c *core) *scheduler {
 	return &scheduler{
@@ -227,11 +228,11 @@ func (s *scheduler) polled(ctx context.Context, r *record, job *Job, err error) 
 		return
 	}
 	e, _ := errors.AsType[*Error](err)
-	answered := err == nil || e != nil && e.StatusCode >= 400 && e.StatusCode < 500 &&
-		e.StatusCode != http.StatusTooManyRequests && e.StatusCode != http.StatusRequestTimeout
-	if answered {
+	unsent := e != nil && e.StatusCode == 0 && errors.Is(err, ErrInvalid)
+	switch {
+	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrForbidden), errors.Is(err, ErrUnauthorized):
 		s.failures, s.resume = 0, 0
-	} else {
+	case !unsent:
 		s.unanswered(err)
 	}
 	s.failedPoll(r, err)
@@ -255,7 +256,7 @@ func (s *scheduler) polled(ctx context.Context, r *record, job *Job, err error) 
 		// The key is refused, so every poll would be.
 		s.fail(r, err)
 		s.failAll(err)
-	case errors.Is(err, ErrForbidden), r.notFound >= 3, e != nil && e.StatusCode == 0 && errors.Is(err, ErrInvalid):
+	case errors.Is(err, ErrForbidden), r.notFound >= 3, unsent:
 		r.notFound = 0
 		s.fail(r, err)
 	default:
@@ -270,17 +271,15 @@ func (s *scheduler) postpone(r *record, cut bool) {
 	r.polls += min(1, 255-r.polls)
 	age := s.now() - r.submitted
 	gap, soon := due.Early(int(r.polls), age, r.duration, rand.Float64())
-	room := s.spare()
+	room, unknown := s.spare(), notFoundGaps[min(r.notFound, 2)]
 	soon = soon && room.ok && room.gap < time.Minute
 	fix := false
 	switch {
 	case r.is(confirm):
-		gap, fix = due.Again(int(r.asked)), true
+		gap, fix = max(due.Again(int(r.asked)), unknown), true
 		r.asked += min(1, 255-r.asked)
-	case r.notFound == 1:
-		gap, fix = notFoundOnce, true
-	case r.notFound > 1:
-		gap, fix = notFoundTwice, true
+	case unknown > 0:
+		gap, fix = unknown, true
 	case cut:
 		gap, fix = min(due.Again(int(r.polls-1)), due.Gap(age, rand.Float64())), true
 	case soon:

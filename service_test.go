@@ -26,6 +26,7 @@ type service struct {
 	forgetful bool                                  // keeps no times of requests, where there are very many
 	respond   func(id string, n int) *http.Response // n counts the job's polls from 1; nil: as usual
 	create    func(id string) (j serviceJob, answered bool)
+	durations string    // duration_seconds of each new job
 	refuse    int       // so many requests, with a 429
 	refused   time.Time // when that was last
 
@@ -141,6 +142,9 @@ func (s *service) answer(req *http.Request) *http.Response {
 			}
 		}
 		s.jobs[id] = &j
+		if s.durations != "" {
+			return response(http.StatusCreated, fmt.Sprintf(`{"id":%q,"status":"uploaded","duration_seconds":%s}`, id, s.durations))
+		}
 		return response(http.StatusCreated, fmt.Sprintf(`{"id":%q,"status":"uploaded"}`, id))
 	}
 	if !assert.Len(s.t, path, 3) {

@@ -37,7 +37,7 @@ func (s *scheduler) subscribe(w *Watcher, jobs []Job) {
 	for _, job := range jobs {
 		submitted, known := now, false
 		if at := firstTime(job.CreatedAt, w.options.submitted); !at.IsZero() {
-			submitted, known = min(s.since(at), now), true
+			submitted, known = min(max(s.since(at), now-oldest), now), true
 		}
 		r := s.record(job.ID, submitted)
 		if r.follower(w) != nil {
@@ -67,6 +67,9 @@ func (s *scheduler) subscribe(w *Watcher, jobs []Job) {
 	}
 	s.arm()
 }
+
+// oldest is the age up to which that of a job is believed.
+const oldest = 10 * 365 * 24 * time.Hour
 
 func firstTime(times ...time.Time) time.Time {
 	for _, t := range times {
@@ -143,8 +146,13 @@ func (s *scheduler) drop(sub *subscription) {
 			break
 		}
 	}
-	sub.record, sub.next = nil, nil // it may still be in the ready list
-	sub.pending = false
+	sub.record, sub.next = nil, nil
+	if sub.pending { // it is still in the ready list
+		sub.pending = false
+		if len(w.ready) > 2*len(w.subs)+16 {
+			w.ready = slices.DeleteFunc(w.ready, func(sub *subscription) bool { return sub.record == nil })
+		}
+	}
 	s.forget(r)
 	s.rank(r)
 	if !r.wanted() {

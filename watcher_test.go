@@ -202,3 +202,212 @@ func TestWaitsOfWhatNewDidNotMakeAndOfANilContextAreErrors(t *testing.T) {
 		})
 	}
 }
+
+func TestDurationThatCannotBeDoesNotPutAPollOffForDays(t *testing.T) {
+	t.Parallel()
+	for _, seconds := range []string{"3600000", "1e300", "-5"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService(t)
+			s.create = func(string) (serviceJob, bool) {
+				return serviceJob{started: time.Now(), ended: time.Now().Add(12 * time.Minute)}, true
+			}
+			s.durations = seconds
+			c := s.client(withCallbacks()) // which do not come
+			job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
+			require.NoError(t, err)
+			begin := time.Now()
+
+			_, err = c.STT.Wait(t.Context(), job.ID)
+
+			require.NoError(t, err)
+			assert.Less(t, time.Since(begin), 6*time.Hour)
+		})
+	}
+}
+
+// A gateway that is being deployed answers 404 for everything.
+func TestMinuteOf404sEndsNoWait(t *testing.T) {
+	t.Parallel()
+	for name, told := range map[string]bool{"polled": false, "told by a callback that it failed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newService(t)
+				begin := time.Now()
+				s.respond = func(string, int) *http.Response {
+					if time.Since(begin) < 50*time.Second {
+						return response(http.StatusNotFound, `<html>`)
+					}
+					return nil
+				}
+				c := s.client()
+				s.start("job", time.Second)
+				s.jobs["job"].failure = "noise"
+				if told {
+					time.AfterFunc(time.Second, func() { assert.NoError(t, c.Deliver(t.Context(), failed("job", time.Now()))) })
+				}
+				job, err := c.STT.Wait(t.Context(), "job")
+				require.NoError(t, err)
+				assert.Equal(t, "noise", job.Failure)
+			})
+		})
+	}
+}
+
+func TestFailuresThatTheServiceNeverConfirmsDoNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(scriptix.WithLimits(scriptix.Limits{PerMinute: 10}))
+		w := c.STT.NewWatcher()
+		for i := range 300 {
+			id := fmt.Sprintf("denied_%03d", i)
+			s.start(id, 100*time.Hour)
+			w.Add(scriptix.Job{ID: id})
+		}
+		for i := range 30 {
+			id := fmt.Sprintf("job_%03d", i)
+			s.start(id, time.Minute)
+			w.Add(scriptix.Job{ID: id})
+		}
+		begin := time.Now()
+		time.AfterFunc(time.Second, func() {
+			for i := range 300 {
+				assert.NoError(t, c.Deliver(t.Context(), failed(fmt.Sprintf("denied_%03d", i), time.Now())))
+			}
+		})
+		left := 30
+		for job, err := range w.All(t.Context()) {
+			require.NoError(t, err)
+			if job.Status.Terminal() {
+				if left--; left == 0 {
+					break
+				}
+			}
+		}
+		t.Logf("after %v", time.Since(begin))
+		assert.Less(t, time.Since(begin), 5*time.Hour)
+	})
+}
+
+func TestPlanThatIsOverCostsAPollAMinuteHoweverManyJobsWait(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusPaymentRequired, http.StatusBadRequest, http.StatusConflict} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService(t)
+			s.respond = func(string, int) *http.Response { return response(status, `{"error":"no"}`) }
+			c := s.client()
+			w := c.STT.NewWatcher()
+			for i := range 500 {
+				id := fmt.Sprintf("job_%03d", i)
+				s.start(id, time.Minute)
+				w.Add(scriptix.Job{ID: id})
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
+			defer cancel()
+			for _, err := range w.All(ctx) {
+				require.ErrorIs(t, err, scriptix.ErrWaitEnded)
+			}
+			assert.LessOrEqual(t, s.polls, 200)
+		})
+	}
+}
+
+func TestEndKeepsItsOwnLanguageWhateverWordsTheServiceHasUsed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(withCallbacks())
+		last := ""
+		for i := range 70_000 {
+			id := fmt.Sprintf("job_%05d", i)
+			e := completed(id, time.Now())
+			e.Data.Language = fmt.Sprintf("x-%05d", i)
+			require.NoError(t, c.Deliver(t.Context(), e))
+			job, err := c.STT.Wait(t.Context(), id)
+			require.NoError(t, err)
+			last = job.Language
+			if i%10_000 == 0 || i > 65_000 {
+				require.Equal(t, e.Data.Language, last)
+			}
+		}
+	})
+}
+
+func TestSubmissionInAnotherAgeIsPolledAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, at := range []time.Time{time.Unix(0, 0), time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService(t)
+			c := s.client(withCallbacks())
+			s.start("job", 3*time.Hour)
+			begin := time.Now()
+
+			_, err := c.STT.Wait(t.Context(), "job", scriptix.SubmittedAt(at))
+
+			require.NoError(t, err)
+			assert.Less(t, time.Since(begin), 5*time.Hour)
+			assert.LessOrEqual(t, s.polls, 60)
+		})
+	}
+}
+
+func TestWatcherThatIsFedAndEmptiedAllocatesNothingThatStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(withCallbacks())
+		require.NoError(t, c.Deliver(t.Context(), completed("job", time.Now())))
+		w := c.STT.NewWatcher()
+		before, _ := heap()
+		for range 100_000 {
+			w.Add(scriptix.Job{ID: "job"})
+			w.Remove("job")
+		}
+		after, _ := heap()
+		assert.Less(t, float64(after)-float64(before), 1e6)
+		runtime.KeepAlive(w)
+	})
+}
+
+func TestLargeCallbacksOfEndedJobsAllocateWithinABound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(withCallbacks())
+		before, _ := heap()
+		for i := range 5_000 {
+			id := fmt.Sprintf("job_%05d", i)
+			e := completed(id, time.Now())
+			e.Raw = make([]byte, 60<<10)
+			time.AfterFunc(time.Second, func() { assert.NoError(t, c.Deliver(t.Context(), e)) })
+			job, err := c.STT.Wait(t.Context(), id)
+			require.NoError(t, err)
+			require.Len(t, job.Raw, 60<<10)
+		}
+		after, _ := heap()
+		assert.Less(t, float64(after)-float64(before), 50e6)
+		runtime.KeepAlive(c)
+	})
+}
+
+func TestOneLoopAtATimeOverAWatcher(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client()
+		s.start("a", 10*time.Second)
+		s.start("b", 20*time.Second)
+		w := c.STT.NewWatcher()
+		w.Add(scriptix.Job{ID: "a"}, scriptix.Job{ID: "b"})
+		ended := 0
+		for job, err := range w.All(t.Context()) {
+			require.NoError(t, err)
+			if job.Status.Terminal() {
+				ended++
+			}
+			for _, err := range w.All(t.Context()) {
+				require.ErrorIs(t, err, scriptix.ErrInvalid)
+			}
+		}
+		assert.Equal(t, 2, ended)
+	})
+}

@@ -148,7 +148,7 @@ func TestRequestsAfterACallbackBackOffFromFiveSeconds(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, 5*time.Second, due.Again(0))
 	assert.Equal(t, 7500*time.Millisecond, due.Again(1))
-	assert.Equal(t, 10*time.Minute, due.Again(200))
+	assert.Equal(t, time.Hour, due.Again(200))
 }
 
 func TestHooksAreTrustedUntilHalfOfTheEndsComeWithoutThem(t *testing.T) {
@@ -232,4 +232,17 @@ func TestJobIsLateWhenNearlyAllOfItsPeersHaveEnded(t *testing.T) {
 	}
 	_, known := c.Late(1<<20, 1)
 	assert.False(t, known)
+}
+
+func TestShortClipsInALongQueueSayNothingAboutLongRecordings(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		var m due.Model
+		for range 200 {
+			m.Ended(time.Duration(rng.Int64N(int64(time.Hour))), 5*time.Second+time.Duration(rng.Int64N(int64(6*time.Second))))
+		}
+		assert.LessOrEqual(t, m.Expect(3*time.Hour), 4*time.Hour)
+		assert.LessOrEqual(t, m.Expect(1000*time.Hour), 25*time.Hour, "nobody records for so long")
+	}
 }

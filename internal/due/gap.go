@@ -41,10 +41,10 @@ func Early(polls int, age, duration time.Duration, jitter float64) (gap time.Dur
 // than the API does.
 func Again(asked int) time.Duration {
 	gap := 5 * time.Second
-	for range min(asked, 16) {
+	for range min(asked, 20) {
 		gap = gap * 3 / 2
 	}
-	return min(gap, 10*time.Minute)
+	return min(gap, maxGap)
 }
 
 // Latest is the age up to which a job's poll may be pushed back by a model that

@@ -21,7 +21,12 @@ const (
 	modelEnds = 200 // ends that the model remembers
 	enough    = 20  // ends from which on it believes them
 	refit     = 10  // ends after which the figures are computed anew
-	probes    = 5   // jobs found running, and none ended, that overrule it
+	// longest is the longest recording that is believed; mistaken units make
+	// others.
+	longest  = 24 * time.Hour
+	maxRatio = 1
+
+	probes = 5 // jobs found running, and none ended, that overrule it
 )
 
 // Model is what the jobs that ended teach about the next one: a queue time that
@@ -172,11 +177,11 @@ func (m *Model) processing(duration time.Duration) time.Duration {
 	if duration <= 0 {
 		duration = m.typical
 	}
-	return time.Duration(m.Ratio() * float64(duration))
+	return time.Duration(m.Ratio() * float64(min(duration, longest)))
 }
 
 func (m *Model) learn(took, duration time.Duration) {
-	m.ends[m.at] = sample{max(took, 0), max(duration, 0)}
+	m.ends[m.at] = sample{max(took, 0), min(max(duration, 0), longest)}
 	m.at = (m.at + 1) % modelEnds
 	m.n = min(m.n+1, modelEnds)
 	m.stale++
@@ -227,5 +232,5 @@ func slope(ends []sample) float64 {
 		}
 	}
 	slices.Sort(slopes)
-	return min(max(slopes[len(slopes)/2], 0), 10)
+	return min(max(slopes[len(slopes)/2], 0), maxRatio)
 }
