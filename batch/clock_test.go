@@ -1,0 +1,28 @@
+package batch_test
+
+import (
+	"syscall"
+	"time"
+)
+
+// stopwatch measures real time, which time.Now does not tell inside a bubble.
+func stopwatch() (elapsed func() time.Duration) {
+	now := func() time.Duration {
+		var tv syscall.Timeval
+		_ = syscall.Gettimeofday(&tv)
+		return time.Duration(tv.Nano())
+	}
+	began := now()
+	return func() time.Duration { return now() - began }
+}
+
+// processor measures the time that this process has spent on processors.
+func processor() (spent func() time.Duration) {
+	now := func() time.Duration {
+		var u syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	began := now()
+	return func() time.Duration { return now() - began }
+}
