@@ -101,6 +101,9 @@ func (r *run) heard(it *item, job *scriptix.Job, err error) {
 		return
 	}
 	rec, err := r.insist(it.key, func(rec Record) Record {
+		if job.Source == scriptix.SourceWebhook && rec.Phase.Ended() {
+			return rec // the same callback, stored before the client heard of it
+		}
 		return record.Polled(rec, job.Status.Succeeded(), hideToken(job.Failure, it.token), string(job.Source), job.Duration, time.Now())
 	})
 	if err != nil {
