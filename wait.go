@@ -42,8 +42,8 @@ func ExpectDuration(d time.Duration) WaitOption {
 // from a poll, whichever comes first.
 //
 // It costs no request while callbacks arrive, and a poll now and then when they
-// do not. Failed polls do not end it, but 401, 403 and the third 404 in a row
-// do. When ctx ends the error is [ErrWaitEnded]: the job goes on, nothing is
+// do not. Failed polls do not end it, but 403 and the third 404 in a row do,
+// and a 401 ends every wait of the client, for its key is refused. When ctx ends the error is [ErrWaitEnded]: the job goes on, nothing is
 // lost, and a later Wait for the id resumes. Any number of Waits and Watches may
 // follow one job.
 //

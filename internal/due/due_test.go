@@ -129,6 +129,8 @@ func TestPollsArePushedBackOnlySoFar(t *testing.T) {
 	assert.Equal(t, 15*time.Minute, due.Latest(5*time.Minute, false))
 	assert.Equal(t, 4*time.Hour, due.Latest(2*time.Hour, false))
 	assert.Equal(t, 130*time.Minute, due.Latest(2*time.Hour, true))
+	assert.Equal(t, 13*time.Minute, due.Bound(5*time.Minute))
+	assert.Equal(t, 3*time.Hour, due.Bound(2*time.Hour))
 }
 
 func TestSenderTriesAgainAfterOneSixAndTwentyOneMinutes(t *testing.T) {

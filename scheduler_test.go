@@ -324,6 +324,33 @@ func TestWhenTheSenderHasGivenUpAPollFindsTheEnd(t *testing.T) {
 	})
 }
 
+func TestAfterARestartTheSendersNextTryIsAwaitedBeforeManyPollsAreSpent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(withCallbacks())
+		w := c.STT.NewWatcher()
+		// They ended, probably, four minutes before this process began: the sender
+		// has tried twice, and comes again six minutes after the end.
+		for i := range 200 {
+			id := fmt.Sprintf("job_%03d", i)
+			s.start(id, 0)
+			w.Add(scriptix.Job{ID: id, CreatedAt: time.Now().Add(-5 * time.Minute)})
+			time.AfterFunc(2*time.Minute, func() { assert.NoError(t, c.Deliver(t.Context(), completed(id, time.Now()))) })
+		}
+		ended := 0
+		for job, err := range w.All(t.Context()) {
+			require.NoError(t, err)
+			if job.Status.Terminal() {
+				ended++
+			}
+		}
+		assert.Equal(t, 200, ended)
+		assert.Equal(t, 200, c.Stats().EndedByCallback)
+		assert.Zero(t, s.polls)
+	})
+}
+
 func TestWaitWithADeadlineIsPolledBeforeTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
