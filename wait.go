@@ -43,9 +43,9 @@ func ExpectDuration(d time.Duration) WaitOption {
 //
 // It costs no request while callbacks arrive, and a poll now and then when they
 // do not. Failed polls do not end it, but 403 and the third 404 in a row do,
-// and a 401 ends every wait of the client, for its key is refused. When ctx ends the error is [ErrWaitEnded]: the job goes on, nothing is
-// lost, and a later Wait for the id resumes. Any number of Waits and Watches may
-// follow one job.
+// and a 401 ends every wait of the client, for its key is refused. When ctx ends
+// the error is [ErrWaitEnded]: the job goes on, nothing is lost, and a later Wait
+// for the id resumes. Any number of Waits and Watches may follow one job.
 //
 // API: GET /api/v3/stt/{id}/status
 func (s *STTService) Wait(ctx context.Context, jobID string, opts ...WaitOption) (*Job, error) {
