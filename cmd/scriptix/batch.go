@@ -165,14 +165,14 @@ func (t *transcription) feed(ctx context.Context, entries []*entry) iter.Seq[bat
 // sink writes the files of every recording with this content.
 func (t *transcription) sink(_ context.Context, o batch.Outcome) error {
 	t.mu.Lock()
-	var todo []*entry
+	var missing []*entry
 	for _, one := range t.waiting[o.Key] {
 		if !t.written[one] {
-			todo = append(todo, one)
+			missing = append(missing, one)
 		}
 	}
 	t.mu.Unlock()
-	for _, one := range todo {
+	for _, one := range missing {
 		if err := one.write(o.Transcript, t.flags.EmbedAudio); err != nil {
 			return err
 		}
