@@ -94,6 +94,13 @@ func (c *Client) Budget() BudgetSnapshot {
 	return BudgetSnapshot{}
 }
 
+// KeyBudget returns the client's in-process budget, so that its windows can be
+// stored and restored; nil where [WithBudget] gave one of another kind.
+func (c *Client) KeyBudget() *KeyBudget {
+	b, _ := c.core.budget.(*KeyBudget)
+	return b
+}
+
 // CloseIdleConnections closes connections that are kept for later calls, those
 // of uploads included. The client can still be used.
 func (c *Client) CloseIdleConnections() {

@@ -11,9 +11,9 @@ import (
 )
 
 // Budget returns a request budget whose windows live in the ledger, for
-// [scriptix.WithBudget]: a batch that is run again goes on with the minute, the
-// hour and the day it has already used. Without it each process begins with
-// empty windows, and may send twice what the plan allows in a day.
+// [scriptix.WithBudget]: whatever the client sends, a batch or not, counts in
+// the minute, the hour and the day that earlier processes have begun. A client
+// without it has its own limits kept in the ledger by [Run], while that lasts.
 //
 // The ledger knows of each request before it is sent. That costs one write for
 // ten requests, fewer on small plans; after a crash as many may be counted that
@@ -37,6 +37,7 @@ type budgets struct {
 	budget scriptix.Budget
 	limits scriptix.Limits
 	stop   func() error
+	runs   int // that have their client's own budget kept here; 0: it is that of Budget
 }
 
 func (b *budgets) budgetsOf() *budgets { return b }
@@ -46,6 +47,8 @@ func (b *budgets) get(l Ledger, limits scriptix.Limits) (scriptix.Budget, error)
 	defer b.mu.Unlock()
 	switch {
 	case b.budget == nil:
+	case b.runs > 0:
+		return nil, errors.New("batch: budget: a run keeps that of its client in the ledger; ask for the ledger's before")
 	case b.limits != limits:
 		return nil, errors.New("batch: budget: the ledger keeps one with other limits already")
 	default:
@@ -57,6 +60,52 @@ func (b *budgets) get(l Ledger, limits scriptix.Limits) (scriptix.Budget, error)
 	}
 	b.budget, b.limits, b.stop = budget, limits, stop
 	return budget, nil
+}
+
+// lend keeps a client's own budget in the ledger until it is given back. A
+// ledger that keeps another one already is left alone: two would overwrite each
+// other's windows.
+func (b *budgets) lend(l Ledger, k *scriptix.KeyBudget) (giveBack func(), err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	own := b.budget == scriptix.Budget(k)
+	switch {
+	case b.budget == nil:
+		stop, err := keep(l, k, ahead(k))
+		if err != nil {
+			return nil, err
+		}
+		b.budget, b.stop = k, stop
+	case !own || b.runs == 0:
+		return func() {}, nil
+	}
+	b.runs++
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.runs--; b.runs == 0 && b.stop != nil {
+			_ = b.stop() // what is stored already counts a few too many at worst
+			b.budget, b.stop = nil, nil
+		}
+	}, nil
+}
+
+// keepBudget has a run's ledger keep its client's own budget, so that the next
+// process does not begin the day anew. A budget of another kind looks after
+// itself.
+func keepBudget(c *scriptix.Client, l Ledger) (giveBack func(), err error) {
+	k := c.KeyBudget()
+	if k == nil {
+		return func() {}, nil
+	}
+	if own, ok := l.(interface{ budgetsOf() *budgets }); ok {
+		return own.budgetsOf().lend(l, k)
+	}
+	stop, err := keep(l, k, ahead(k))
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = stop() }, nil
 }
 
 // stopBudget stores the last state, which has nothing reserved, before the
@@ -77,15 +126,20 @@ func newBudget(l Ledger, limits scriptix.Limits) (b scriptix.Budget, stop func()
 	if err != nil {
 		return nil, nil, err
 	}
-	ahead := 10
-	if limits.PerMinute > 0 {
-		ahead = min(max(1, limits.PerMinute/10), ahead)
-	}
-	stop, err = keep(l, k, ahead)
+	stop, err = keep(l, k, ahead(k))
 	if err != nil {
 		return nil, nil, err
 	}
 	return k, stop, nil
+}
+
+// ahead is how many requests are stored before they are sent.
+func ahead(k *scriptix.KeyBudget) int {
+	const most = 10
+	if perMinute := k.Snapshot().Minute.Limit; perMinute > 0 {
+		return min(max(1, perMinute/10), most)
+	}
+	return most
 }
 
 // keep restores a budget from the ledger, and stores it there from now on.

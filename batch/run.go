@@ -118,7 +118,9 @@ var (
 // a quarter of an hour, so that an outage stops the batch and does not fail it.
 //
 // It costs two requests per recording, and polls when callbacks do not come. The
-// request budget survives a restart if the client has that of [Budget].
+// ledger keeps the windows of the client's request budget, so that a restart
+// does not forget the day. What the client sends between runs counts too if it
+// has the budget of [Budget].
 func Run(ctx context.Context, c *scriptix.Client, in iter.Seq[Input], o Options) iter.Seq[Outcome] {
 	return func(yield func(Outcome) bool) {
 		if in == nil {
@@ -180,7 +182,7 @@ type run struct {
 	again   queue[*item]  // to be uploaded, found in the ledger or decided so
 	tasks   queue[func()] // everything else
 	watcher *scriptix.Watcher
-	stop    func() // of OnEvent
+	stop    func() // ends OnEvent, and the keeping of the budget
 	out     chan result
 	gone    chan struct{} // the consumer has left
 	wg      sync.WaitGroup
@@ -230,6 +232,13 @@ func newRun(ctx context.Context, c *scriptix.Client, o Options) *run {
 // start starts what works on the inputs. The last of it closes out.
 func (r *run) start(in iter.Seq[Input]) {
 	r.stop = r.c.OnEvent(func(ctx context.Context, e webhook.Event) error { return storeOnce(ctx, r.l, e) })
+	giveBack, err := keepBudget(r.c, r.l)
+	if err != nil {
+		r.halt(fmt.Errorf("%w: %w", ErrLedger, err))
+	} else {
+		forget := r.stop
+		r.stop = func() { forget(); giveBack() }
+	}
 	changes, err := r.l.Watch(r.ctx)
 	if err != nil {
 		r.halt(fmt.Errorf("%w: %w", ErrLedger, err))

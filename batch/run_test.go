@@ -663,33 +663,72 @@ func TestAnInterruptedUploadGoesOnWhereItStopped(t *testing.T) {
 	})
 }
 
-func TestTheBudgetOfTheLedgerHoldsAcrossRestarts(t *testing.T) {
+func TestTheBudgetHoldsAcrossRestarts(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		plan := scriptix.Limits{PerMinute: 12, PerHour: 60, PerDay: 100, Concurrent: 3}
-		fake := scriptixtest.New(t, scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits(plan)))
-		path := newPath(t)
-		began, done := time.Now(), 0
-		for done < 70 {
-			l, err := batch.Open(path)
-			require.NoError(t, err)
+	plan := scriptix.Limits{PerMinute: 12, PerHour: 60, PerDay: 100, Concurrent: 3}
+	for name, budget := range map[string]func(*testing.T, batch.Ledger) scriptix.Option{
+		"of the ledger": func(t *testing.T, l batch.Ledger) scriptix.Option {
+			t.Helper()
 			b, err := batch.Budget(l, plan)
 			require.NoError(t, err)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
-			outcomes := collect(ctx, newClient(t, fake, scriptix.WithBudget(b)), recordings(70), batch.Options{Ledger: l})
-			cancel()
-			done = states(outcomes)[batch.StateDone] + states(outcomes)[batch.StateSkipped]
-			require.NoError(t, l.Close())
-			require.Less(t, time.Since(began), 4*24*time.Hour)
+			return scriptix.WithBudget(b)
+		},
+		"of the client": func(*testing.T, batch.Ledger) scriptix.Option { return scriptix.WithLimits(plan) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				fake := scriptixtest.New(t, scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits(plan)))
+				path := newPath(t)
+				began, done := time.Now(), 0
+				for done < 70 {
+					l, err := batch.Open(path)
+					require.NoError(t, err)
+					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+					outcomes := collect(ctx, newClient(t, fake, budget(t, l)), recordings(70), batch.Options{Ledger: l})
+					cancel()
+					done = states(outcomes)[batch.StateDone] + states(outcomes)[batch.StateSkipped]
+					require.NoError(t, l.Close())
+					require.Less(t, time.Since(began), 4*24*time.Hour)
+				}
+				stats := fake.Stats()
+				assert.Len(t, fake.Jobs(), 70)
+				assert.Zero(t, stats.Refused)
+				assert.LessOrEqual(t, stats.PerMinute, plan.PerMinute)
+				assert.LessOrEqual(t, stats.PerHour, plan.PerHour)
+				assert.LessOrEqual(t, stats.PerDay, plan.PerDay)
+				assert.LessOrEqual(t, stats.Concurrent, plan.Concurrent)
+				t.Logf("140 requests on 100 a day took %v, with a restart each 20 minutes; at most %d a day", time.Since(began).Round(time.Minute), stats.PerDay)
+			})
+		})
+	}
+}
+
+// Two clients may run batches on one ledger, one after the other or at once,
+// and the ledger's own budget may be asked for between runs alone.
+func TestRunsShareTheirLedgersBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		l, limits := batch.Memory(), scriptix.Limits{PerDay: 50}
+		c := newClient(t, fake, scriptix.WithLimits(limits))
+		for range batch.Run(t.Context(), c, only(recording(1)), batch.Options{Ledger: l}) {
+			_, err := batch.Budget(l, limits)
+			require.ErrorContains(t, err, "a run keeps that of its client")
+			for o := range batch.Run(t.Context(), c, only(recording(2)), batch.Options{Ledger: l}) {
+				require.NoError(t, o.Err)
+			}
 		}
-		stats := fake.Stats()
-		assert.Len(t, fake.Jobs(), 70)
-		assert.Zero(t, stats.Refused)
-		assert.LessOrEqual(t, stats.PerMinute, plan.PerMinute)
-		assert.LessOrEqual(t, stats.PerHour, plan.PerHour)
-		assert.LessOrEqual(t, stats.PerDay, plan.PerDay)
-		assert.LessOrEqual(t, stats.Concurrent, plan.Concurrent)
-		t.Logf("140 requests on 100 a day took %v, with a restart each 20 minutes; at most %d a day", time.Since(began).Round(time.Minute), stats.PerDay)
+
+		b, err := batch.Budget(l, limits)
+		require.NoError(t, err)
+		k, ok := b.(*scriptix.KeyBudget)
+		require.True(t, ok)
+		assert.Equal(t, 46, k.Snapshot().Day.Left, "two submits and two results")
+		next := newClient(t, fake, scriptix.WithLimits(limits))
+		for o := range batch.Run(t.Context(), next, only(recording(3)), batch.Options{Ledger: l}) {
+			require.NoError(t, o.Err)
+		}
 	})
 }
 
