@@ -318,7 +318,7 @@ func TestEndKeepsItsOwnLanguageWhateverWordsTheServiceHasUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
 		c := s.client(withCallbacks())
-		last := ""
+		var last string
 		for i := range 70_000 {
 			id := fmt.Sprintf("job_%05d", i)
 			e := completed(id, time.Now())

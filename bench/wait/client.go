@@ -138,7 +138,7 @@ func (p *player) RoundTrip(req *http.Request) (*http.Response, error) {
 	case <-req.Context().Done():
 		return nil, req.Context().Err()
 	}
-	id := strings.Split(strings.TrimPrefix(req.URL.Path, "/api/v3/stt/"), "/")[0]
+	id, _, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/api/v3/stt/"), "/")
 	i, err := index(id)
 	if err != nil {
 		return nil, err

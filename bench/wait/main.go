@@ -15,6 +15,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -31,6 +32,7 @@ func main() {
 	}
 	// A bubble wants a *testing.T, which only a test run has.
 	testing.Main(regexp.MatchString, []testing.InternalTest{{Name: "wait", F: func(t *testing.T) {
+		t.Helper()
 		if err := run(t, *seed, pattern); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -113,7 +115,7 @@ func short(d time.Duration) string {
 }
 
 func number(n int) string {
-	s := fmt.Sprint(n)
+	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}

@@ -96,7 +96,7 @@ func (q dueQueue) Less(i, j int) bool {
 	return cmp.Or(cmp.Compare(q[i].due, q[j].due), cmp.Compare(q[i].job, q[j].job)) < 0
 }
 func (q dueQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *dueQueue) Push(x any)   { *q = append(*q, x.(dueJob)) }
+func (q *dueQueue) Push(x any)   { *q = append(*q, x.(dueJob)) } //nolint:errcheck // what was put in
 func (q *dueQueue) Pop() any {
 	last := (*q)[len(*q)-1]
 	*q = slices.Delete(*q, len(*q)-1, len(*q))

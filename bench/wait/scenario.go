@@ -66,7 +66,7 @@ func scenarios(seed uint64) []scenario {
 // processing takes 10 to 20 % of that and a while, 40 s in the mean, and a
 // service that queues begins with a job each so often, first come, first served.
 func play(seed uint64, n int, every, each time.Duration, lost float64) []job {
-	rng := rand.New(rand.NewPCG(seed, uint64(n)))
+	rng := rand.New(rand.NewPCG(seed, uint64(n))) //nolint:gosec // a count
 	jobs := make([]job, n)
 	var free time.Duration
 	for i := range jobs {
