@@ -1,6 +1,7 @@
 package due
 
 import (
+	"maps"
 	"math/bits"
 	"time"
 )
@@ -11,7 +12,10 @@ const (
 	cohortNear  = 30  // of these, those that are searched on both sides
 	fewPeers    = 20  // too few to tell
 	manyPeers   = 100 // enough
-	maxCohorts  = 20_000
+
+	blockBits = 4
+	blockSize = 1 << blockBits // cohorts that are kept together
+	maxBlocks = 1250           // more than two days
 
 	// outstanding is the share of its peers that may still be running when a
 	// job counts as late, beside those whose callback was lost.
@@ -23,7 +27,13 @@ const (
 // ended: those submitted around it that are no longer than it. That holds
 // however long jobs take and queue, and also before the model can know it. The
 // zero value is empty. It is not safe for concurrent use.
-type Cohorts struct{ byTime map[int32]*cohort }
+type Cohorts struct {
+	blocks map[int32]*block // by time, in blocks
+	latest int32
+}
+
+// block keeps neighbours together: peers are looked for in hundreds of cohorts.
+type block [blockSize]cohort
 
 // cohort counts by class of duration.
 type cohort struct{ started, ended [classes]int32 }
@@ -38,30 +48,32 @@ func (m Member) class() int  { return int(m) & (classes - 1) }
 
 // Start counts a job. Its duration, 0 if unknown, stays that of its class.
 func (c *Cohorts) Start(submitted, duration time.Duration) Member {
-	if c.byTime == nil {
-		c.byTime = make(map[int32]*cohort)
-	}
 	at := int32(submitted / cohortWidth) //nolint:gosec // good for decades
 	m := Member(at<<4 | class(duration))
-	b := c.byTime[at]
-	if b == nil {
-		b = new(cohort)
-		c.byTime[at] = b
-		c.prune(at)
+	i := at >> blockBits
+	if c.blocks == nil {
+		c.blocks, c.latest = make(map[int32]*block), i
 	}
-	b.started[m.class()]++
+	c.latest = max(c.latest, i)
+	oldest := c.latest - maxBlocks/2
+	if i < oldest {
+		return m // its peers are forgotten, and nothing is known of them
+	}
+	if c.blocks[i] == nil {
+		c.blocks[i] = new(block)
+	}
+	c.cohort(at).started[m.class()]++
+	if len(c.blocks) > maxBlocks {
+		maps.DeleteFunc(c.blocks, func(i int32, _ *block) bool { return i < oldest })
+	}
 	return m
 }
 
-func (c *Cohorts) prune(latest int32) {
-	if len(c.byTime) <= maxCohorts {
-		return
+func (c *Cohorts) cohort(at int32) *cohort {
+	if b := c.blocks[at>>blockBits]; b != nil {
+		return &b[at&(blockSize-1)]
 	}
-	for at := range c.byTime {
-		if at < latest-maxCohorts/2 {
-			delete(c.byTime, at)
-		}
-	}
+	return nil
 }
 
 // class is 0 for an unknown duration, else one of two to each power of two of
@@ -81,20 +93,15 @@ func class(duration time.Duration) int32 {
 
 // End counts the end of a job.
 func (c *Cohorts) End(m Member) {
-	if b := c.byTime[m.time()]; b != nil {
+	if b := c.cohort(m.time()); b != nil {
 		b.ended[m.class()]++
 	}
 }
 
 // Leave takes out a running job of which nothing more will be heard.
 func (c *Cohorts) Leave(m Member) {
-	b := c.byTime[m.time()]
-	if b == nil {
-		return
-	}
-	b.started[m.class()]--
-	if *b == (cohort{}) {
-		delete(c.byTime, m.time())
+	if b := c.cohort(m.time()); b != nil {
+		b.started[m.class()]--
 	}
 }
 
@@ -106,24 +113,36 @@ func (c *Cohorts) Late(m Member, share float64) (late, known bool) {
 		last = classes - 1
 	}
 	var started, ended int32
-	add := func(at int32) {
-		if b := c.byTime[at]; b != nil {
+	at := m.time()
+	here := cursor{c.blocks[at>>blockBits], at >> blockBits}
+	back, on := here, here
+	add := func(cur *cursor, at int32) {
+		if i := at >> blockBits; i != cur.i {
+			*cur = cursor{c.blocks[i], i}
+		}
+		if cur.block != nil {
+			b := &cur.block[at&(blockSize-1)]
 			for i := first; i <= last; i++ {
 				started += b.started[i]
 				ended += b.ended[i]
 			}
 		}
 	}
-	at := m.time()
-	add(at)
+	add(&here, at)
 	for i := int32(1); i < cohortReach && started < manyPeers; i++ {
-		add(at - i)
+		add(&back, at-i)
 		if i <= cohortNear {
-			add(at + i) // further on, where jobs queue, they end much later
+			add(&on, at+i) // further on, where jobs queue, they end much later
 		}
 	}
 	for i := int32(cohortNear + 1); i < cohortReach && started < fewPeers; i++ {
-		add(at + i)
+		add(&on, at+i)
 	}
 	return float64(ended) >= float64(started-1)*(share-outstanding), started >= fewPeers
+}
+
+// cursor is the block that was looked at last.
+type cursor struct {
+	block *block
+	i     int32
 }

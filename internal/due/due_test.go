@@ -248,3 +248,16 @@ func TestShortClipsInALongQueueSayNothingAboutLongRecordings(t *testing.T) {
 		assert.LessOrEqual(t, m.Expect(1000*time.Hour), 25*time.Hour, "nobody records for so long")
 	}
 }
+
+func TestCohortsTakeJobsOfAnyAgeInAnyOrderInLittleTime(t *testing.T) {
+	t.Parallel()
+	var c due.Cohorts
+	begin := time.Now()
+	for i := range 200_000 {
+		c.Start(time.Duration(-i)*10*time.Second, time.Minute)
+	}
+	for i := range 200_000 {
+		c.Start(time.Duration(i*7919%200_000)*10*time.Second, time.Minute)
+	}
+	assert.Less(t, time.Since(begin), 10*time.Second, "a search for each takes minutes")
+}
