@@ -154,7 +154,6 @@ func TestWatchEndsWithItsContextHoweverFastChangesCome(t *testing.T) {
 
 // Not parallel: it measures the whole process.
 func TestWaitThatIsRefusedAllocatesNothingThatStays(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
 		c := s.client(withCallbacks())
@@ -165,7 +164,7 @@ func TestWaitThatIsRefusedAllocatesNothingThatStays(t *testing.T) {
 			require.ErrorIs(t, err, scriptix.ErrInvalid)
 		}
 		after, _ := heap()
-		assert.Less(t, float64(after)-float64(before), 100.0*n, "a record that nobody can follow")
+		assert.Less(t, float64(after)-float64(before), 400.0*n, "a record that nobody can follow takes 900")
 		runtime.KeepAlive(c)
 	})
 }
@@ -318,7 +317,6 @@ func TestEndKeepsItsOwnLanguageWhateverWordsTheServiceHasUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
 		c := s.client(withCallbacks())
-		var last string
 		for i := range 70_000 {
 			id := fmt.Sprintf("job_%05d", i)
 			e := completed(id, time.Now())
@@ -326,10 +324,7 @@ func TestEndKeepsItsOwnLanguageWhateverWordsTheServiceHasUsed(t *testing.T) {
 			require.NoError(t, c.Deliver(t.Context(), e))
 			job, err := c.STT.Wait(t.Context(), id)
 			require.NoError(t, err)
-			last = job.Language
-			if i%10_000 == 0 || i > 65_000 {
-				require.Equal(t, e.Data.Language, last)
-			}
+			require.Equal(t, e.Data.Language, job.Language)
 		}
 	})
 }
@@ -352,6 +347,7 @@ func TestSubmissionInAnotherAgeIsPolledAtOnce(t *testing.T) {
 	}
 }
 
+// Not parallel: it measures the whole process.
 func TestWatcherThatIsFedAndEmptiedAllocatesNothingThatStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
@@ -359,16 +355,17 @@ func TestWatcherThatIsFedAndEmptiedAllocatesNothingThatStays(t *testing.T) {
 		require.NoError(t, c.Deliver(t.Context(), completed("job", time.Now())))
 		w := c.STT.NewWatcher()
 		before, _ := heap()
-		for range 100_000 {
+		for range 500_000 {
 			w.Add(scriptix.Job{ID: "job"})
 			w.Remove("job")
 		}
 		after, _ := heap()
-		assert.Less(t, float64(after)-float64(before), 1e6)
+		assert.Less(t, float64(after)-float64(before), 8e6)
 		runtime.KeepAlive(w)
 	})
 }
 
+// Not parallel: it measures the whole process.
 func TestLargeCallbacksOfEndedJobsAllocateWithinABound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
