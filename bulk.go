@@ -20,12 +20,15 @@ import (
 // buffers that live as long as the connection.
 
 const (
-	bulkLeast = 32 << 10
-	bulkMost  = 256 << 10
-	// With TLS there is a second buffer, and less is won above this.
-	bulkMostTLS = 64 << 10
-	// A piece that took longer to go out is followed by the smallest one, so
-	// that on a slow line it still shows that bytes move.
+	// A piece is so many parts of the body, within bounds: large ones pay where
+	// much is sent, and a chunk of a resumable upload keeps to 128 KiB.
+	bulkShare = 400
+	bulkLeast = 64 << 10
+	bulkMost  = 512 << 10
+	bulkUnit  = 16 << 10 // a record of TLS
+	// The first piece is small, and so is one after a piece that took long to
+	// go out: on a slow line it still shows that bytes move.
+	bulkSlow     = 32 << 10
 	bulkPatience = 50 * time.Millisecond
 )
 
@@ -102,7 +105,7 @@ type bulkConn struct {
 
 // ReadFrom is how net/http has a body sent.
 func (c *bulkConn) ReadFrom(r io.Reader) (int64, error) {
-	c.buf = grow(c.buf, r, bulkMost)
+	c.buf = grow(c.buf, r, 1)
 	return copyBulk(c.Conn.Write, r, c.buf)
 }
 
@@ -117,7 +120,7 @@ type bulkTLSConn struct {
 func (c *bulkTLSConn) ReadFrom(r io.Reader) (int64, error) {
 	c.busy.Store(true)
 	defer c.busy.Store(false)
-	c.buf = grow(c.buf, r, bulkMostTLS)
+	c.buf = grow(c.buf, r, 2)
 	return copyBulk(func(p []byte) (int, error) {
 		c.held.hold(len(c.buf))
 		n, err := c.Conn.Write(p)
@@ -134,21 +137,23 @@ func (c *bulkTLSConn) Close() error {
 	return c.Conn.Close()
 }
 
-// grow returns buf if it is large enough for r, else a larger one.
-func grow(buf []byte, r io.Reader, most int) []byte {
-	need := most
-	if l, ok := r.(*io.LimitedReader); ok {
-		need = int(min(l.N, int64(most)))
+// grow returns buf if it is large enough for r, else a larger one: the larger
+// the fewer such buffers there are.
+func grow(buf []byte, r io.Reader, buffers int64) []byte {
+	size := int64(bulkLeast)
+	if body, ok := r.(*io.LimitedReader); ok {
+		size = body.N/bulkShare/buffers + bulkUnit - 1
+		size = min(max(size-size%bulkUnit, bulkLeast), bulkMost/buffers, max(body.N, 1))
 	}
-	if need = max(need, 1); len(buf) >= need {
+	if int64(len(buf)) >= size {
 		return buf
 	}
-	return make([]byte, need)
+	return make([]byte, size)
 }
 
 // copyBulk copies r in pieces, each written whole before the next is read.
 func copyBulk(write func([]byte) (int, error), r io.Reader, buf []byte) (total int64, err error) {
-	for size := min(bulkLeast, len(buf)); ; {
+	for size := min(bulkSlow, len(buf)); ; {
 		n, err := r.Read(buf[:size])
 		if n > 0 {
 			began := time.Now()
@@ -163,7 +168,7 @@ func copyBulk(write func([]byte) (int, error), r io.Reader, buf []byte) (total i
 			if time.Since(began) < bulkPatience {
 				size = len(buf)
 			} else {
-				size = min(bulkLeast, len(buf))
+				size = min(bulkSlow, len(buf))
 			}
 		}
 		if err == io.EOF {

@@ -77,7 +77,7 @@ func TestLargeBodyIsHandedToTheNetworkInLargePieces(t *testing.T) {
 			// crypto/tls would write 512 records, each by itself, and net/http
 			// 256 times. A write that takes long on a busy machine is followed
 			// by smaller ones.
-			assert.Less(t, writes.Load(), int64(200))
+			assert.Less(t, writes.Load(), int64(230))
 		})
 	}
 }
