@@ -20,12 +20,15 @@ import (
 // buffers that live as long as the connection.
 
 const (
-	// A piece is so many parts of the body, within bounds: large ones pay where
-	// much is sent, and a chunk of a resumable upload keeps to 128 KiB.
-	bulkShare = 400
-	bulkLeast = 64 << 10
-	bulkMost  = 512 << 10
-	bulkUnit  = 16 << 10 // a record of TLS
+	// A piece grows with the body: a large one pays where much is sent, and a
+	// chunk of a resumable upload, whose memory goes to a hundred requests,
+	// keeps to 256 KiB. With TLS there are two buffers, and 64 KiB do.
+	bulkShare    = 200 // pieces to a body
+	bulkShareTLS = 800
+	bulkLeast    = 64 << 10
+	bulkMost     = 512 << 10
+	bulkMostTLS  = 256 << 10
+	bulkUnit     = 16 << 10 // a record of TLS
 	// The first piece is small, and so is one after a piece that took long to
 	// go out: on a slow line it still shows that bytes move.
 	bulkSlow     = 32 << 10
@@ -105,7 +108,7 @@ type bulkConn struct {
 
 // ReadFrom is how net/http has a body sent.
 func (c *bulkConn) ReadFrom(r io.Reader) (int64, error) {
-	c.buf = grow(c.buf, r, 1)
+	c.buf = grow(c.buf, r, bulkShare, bulkMost)
 	return copyBulk(c.Conn.Write, r, c.buf)
 }
 
@@ -120,7 +123,7 @@ type bulkTLSConn struct {
 func (c *bulkTLSConn) ReadFrom(r io.Reader) (int64, error) {
 	c.busy.Store(true)
 	defer c.busy.Store(false)
-	c.buf = grow(c.buf, r, 2)
+	c.buf = grow(c.buf, r, bulkShareTLS, bulkMostTLS)
 	return copyBulk(func(p []byte) (int, error) {
 		c.held.hold(len(c.buf))
 		n, err := c.Conn.Write(p)
@@ -137,13 +140,12 @@ func (c *bulkTLSConn) Close() error {
 	return c.Conn.Close()
 }
 
-// grow returns buf if it is large enough for r, else a larger one: the larger
-// the fewer such buffers there are.
-func grow(buf []byte, r io.Reader, buffers int64) []byte {
+// grow returns buf if it is large enough for r, else a larger one.
+func grow(buf []byte, r io.Reader, share, most int64) []byte {
 	size := int64(bulkLeast)
 	if body, ok := r.(*io.LimitedReader); ok {
-		size = body.N/bulkShare/buffers + bulkUnit - 1
-		size = min(max(size-size%bulkUnit, bulkLeast), bulkMost/buffers, max(body.N, 1))
+		size = body.N/share + bulkUnit - 1
+		size = min(max(size-size%bulkUnit, bulkLeast), most, max(body.N, 1))
 	}
 	if int64(len(buf)) >= size {
 		return buf
