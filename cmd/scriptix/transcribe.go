@@ -21,7 +21,7 @@ type batchFlags struct {
 	Out           string        `short:"o" default:"." placeholder:"DIR" help:"Directory for the transcripts (the present one)."`
 	Ledger        string        `placeholder:"FILE" help:"What was sent and done is remembered here (.scriptix.db in --out)."`
 	Jobs          int           `short:"j" placeholder:"N" help:"Uploads at once (one less than the plan's requests at once)."`
-	ResubmitAfter time.Duration `name:"resubmit-after" placeholder:"DURATION" help:"Send a recording again whose upload had no answer for so long. It may be billed twice. Never without."`
+	ResubmitAfter time.Duration `name:"resubmit-after" placeholder:"DURATION" help:"Send a recording again whose upload had no answer for so long. It may be billed twice. Without it, never."`
 	EmbedAudio    bool          `name:"embed-audio" help:"Put the recording into the html page, up to 360 MiB; without, the page plays the file where it is."`
 	JSON          bool          `help:"Print one JSON object per recording."`
 }
