@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/lenient"
 )
 
 // Error is a failed call: what the service answered, or why no answer came.
@@ -240,7 +242,7 @@ func decodeError(status int, header http.Header, body []byte, hide func(string) 
 	// The key first: cut by the limit it would not be found any more.
 	show := func(s string, limit int) string { return clean(hide(s), limit) }
 	e := &Error{StatusCode: status, RequestID: show(header.Get("X-Request-Id"), 128)}
-	if after, ok := parseRetryAfter(header.Get("Retry-After"), answerTime(header)); ok {
+	if after, ok := lenient.RetryAfter(header.Get("Retry-After"), lenient.AnswerTime(header)); ok {
 		e.RetryAfter = after
 	}
 	var top map[string]json.RawMessage
@@ -259,7 +261,7 @@ func decodeError(status int, header http.Header, body []byte, hide func(string) 
 		e.Fields = decodeFields(nested["details"], show)
 	}
 	if e.RetryAfter == 0 {
-		if after, ok := parseRetryAfter(scalar(top["retry_after"]), time.Time{}); ok {
+		if after, ok := lenient.RetryAfter(scalar(top["retry_after"]), time.Time{}); ok {
 			e.RetryAfter = after
 		}
 	}

@@ -2,7 +2,6 @@ package scriptix
 
 import (
 	"net/http"
-	"time"
 )
 
 // What only tests see.
@@ -10,11 +9,6 @@ import (
 // DecodeError decodes an error's body without a server, for the fuzzer.
 func DecodeError(status int, body []byte, key string) *Error {
 	return decodeError(status, http.Header{}, body, hider(key))
-}
-
-// ParseRetryAfter is the parser of Retry-After.
-func ParseRetryAfter(value string, now time.Time) (time.Duration, bool) {
-	return parseRetryAfter(value, now)
 }
 
 // WithChunkSize makes chunks small enough for tests of many.

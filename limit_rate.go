@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/lenient"
 )
 
 const (
@@ -38,7 +40,7 @@ func parseRateInfo(h http.Header, status int, now time.Time) RateInfo {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		info.Date, now = date, date // a Retry-After date is by the service's clock too
 	}
-	if after, ok := parseRetryAfter(h.Get("Retry-After"), now); ok {
+	if after, ok := lenient.RetryAfter(h.Get("Retry-After"), now); ok {
 		info.RetryAfter = max(0, after)
 	}
 	if n, ok := parseFigure(h.Get("X-RateLimit-Limit"), maxFigure); ok {

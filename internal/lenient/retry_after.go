@@ -1,4 +1,6 @@
-package scriptix
+// Package lenient reads what comes from outside as it is meant, not as it ought
+// to be written.
+package lenient
 
 import (
 	"net/http"
@@ -7,10 +9,10 @@ import (
 	"time"
 )
 
-// parseRetryAfter reads seconds or a date, relative to now when that is not
+// RetryAfter reads seconds or a date, relative to now when that is not
 // zero. What is negative, or no time at all, is not ok; what is absurd is a
 // year.
-func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
+func RetryAfter(value string, now time.Time) (time.Duration, bool) {
 	const most = 365 * 24 * time.Hour
 	value = strings.TrimSpace(value)
 	if value == "" {
@@ -40,9 +42,9 @@ func cutNumber(s string) (whole, fraction string, ok bool) {
 	return whole, fraction, whole != "" && digits(whole) && digits(fraction)
 }
 
-// answerTime is the answer's own clock, so that a date in it is not read
+// AnswerTime is the answer's own clock, so that a date in it is not read
 // against ours; zero when it has none.
-func answerTime(header http.Header) time.Time {
+func AnswerTime(header http.Header) time.Time {
 	at, err := http.ParseTime(header.Get("Date"))
 	if err != nil {
 		return time.Time{}
