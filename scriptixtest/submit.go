@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -25,51 +26,10 @@ func (s *Server) submit(r *http.Request) answer {
 	if r.ContentLength > s.cfg.maxStandard+formSlop {
 		return tooLarge(s.cfg.maxStandard) // without reading gigabytes first
 	}
-	form, err := r.MultipartReader()
-	if err != nil {
-		return refuse(http.StatusBadRequest, problem{Error: "Bad Request", Message: "The body is no multipart/form-data with a boundary."})
-	}
 	u := Upload{Fields: make(url.Values)}
-	var audio *intake
-	for n := 0; ; n++ {
-		part, err := form.NextPart()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return unreadable()
-		}
-		if n == maxParts {
-			return refuse(http.StatusBadRequest, problem{Error: "Bad Request", Message: "The form has too many parts."})
-		}
-		name := part.FormName()
-		switch {
-		case part.FileName() == "":
-			value, err := io.ReadAll(io.LimitReader(part, maxField+1))
-			if err != nil {
-				return unreadable()
-			}
-			if len(value) > maxField {
-				return invalid(name, "is too long")
-			}
-			u.Fields.Add(name, string(value))
-		case name != "audio_file":
-			return invalid(name, "is not a file field: send the file as audio_file")
-		case audio != nil:
-			return invalid("audio_file", "was sent twice")
-		default:
-			audio = newIntake()
-			u.FileName, u.ContentType = part.FileName(), part.Header.Get("Content-Type")
-			if _, err := io.Copy(audio, io.LimitReader(part, s.cfg.maxStandard+1)); err != nil {
-				return unreadable()
-			}
-			if audio.size > s.cfg.maxStandard {
-				return tooLarge(s.cfg.maxStandard)
-			}
-		}
-	}
-	if _, err := io.Copy(io.Discard, r.Body); err != nil { // what follows the form's end
-		return unreadable()
+	audio, refused := s.readForm(r, &u)
+	if refused != nil {
+		return *refused
 	}
 	if a := s.checkFields(u.Fields); a != nil {
 		return *a
@@ -91,6 +51,65 @@ func (s *Server) submit(r *http.Request) answer {
 	return s.ok(http.StatusCreated, created{
 		ID: u.JobID, Status: stateUploaded, Language: u.Fields.Get("language"), Duration: inSeconds(j.duration()), CreatedAt: timestamp(j.job.CreatedAt),
 	})
+}
+
+// readForm reads the whole form: its fields go to u, its file, nil if there is none, is taken in.
+func (s *Server) readForm(r *http.Request, u *Upload) (audio *intake, refused *answer) {
+	refuseWith := func(a answer) (*intake, *answer) { return nil, &a }
+	form, err := r.MultipartReader()
+	if err != nil {
+		return refuseWith(refuse(http.StatusBadRequest, problem{Error: "Bad Request", Message: "The body is no multipart/form-data with a boundary."}))
+	}
+	for n := 0; ; n++ {
+		part, err := form.NextPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return refuseWith(unreadable())
+		}
+		if n == maxParts {
+			return refuseWith(refuse(http.StatusBadRequest, problem{Error: "Bad Request", Message: "The form has too many parts."}))
+		}
+		if a := s.readPart(part, u, &audio); a != nil {
+			return nil, a
+		}
+	}
+	if _, err := io.Copy(io.Discard, r.Body); err != nil { // what follows the form's end
+		return refuseWith(unreadable())
+	}
+	return audio, nil
+}
+
+// readPart reads one part of the form into u or, if it is the file, into audio.
+func (s *Server) readPart(part *multipart.Part, u *Upload, audio **intake) (refused *answer) {
+	refuseWith := func(a answer) *answer { return &a }
+	name := part.FormName()
+	switch {
+	case part.FileName() == "":
+		value, err := io.ReadAll(io.LimitReader(part, maxField+1))
+		if err != nil {
+			return refuseWith(unreadable())
+		}
+		if len(value) > maxField {
+			return refuseWith(invalid(name, "is too long"))
+		}
+		u.Fields.Add(name, string(value))
+		return nil
+	case name != "audio_file":
+		return refuseWith(invalid(name, "is not a file field: send the file as audio_file"))
+	case *audio != nil:
+		return refuseWith(invalid("audio_file", "was sent twice"))
+	}
+	*audio = newIntake()
+	u.FileName, u.ContentType = part.FileName(), part.Header.Get("Content-Type")
+	if _, err := io.Copy(*audio, io.LimitReader(part, s.cfg.maxStandard+1)); err != nil {
+		return refuseWith(unreadable())
+	}
+	if (*audio).size > s.cfg.maxStandard {
+		return refuseWith(tooLarge(s.cfg.maxStandard))
+	}
+	return nil
 }
 
 // created is the answer to a submit.
