@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/budget"
 )
 
 // attempt is the transport of one call's attempts. Between the caller's
@@ -55,7 +57,7 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	g.moved()
-	info := parseRateInfo(resp.Header, resp.StatusCode, time.Now())
+	info := budget.ParseRateInfo(resp.Header, resp.StatusCode, time.Now())
 	info.Sent = true
 	resp.Body = &incoming{ReadCloser: resp.Body, guard: g, parent: req.Context(), permit: permit, info: info}
 	return resp, nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scriptix-io/scriptix-go/budget"
 	"github.com/scriptix-io/scriptix-go/internal/lenient"
 )
 
@@ -44,7 +45,7 @@ var (
 	ErrRateLimited    = errors.New("scriptix: rate limited")         // 429
 	ErrServer         = errors.New("scriptix: server or gateway")    // 408 and 5xx
 	ErrAudio          = errors.New("scriptix: audio cannot be read") // the local file is missing, empty, unreadable or changing
-	ErrBudget         = errors.New("scriptix: request budget")       // cannot be sent before the deadline
+	ErrBudget         = budget.ErrNoRoom                             // cannot be sent before the deadline
 	ErrBadAnswer      = errors.New("scriptix: unreadable answer")    // a 2xx that is no answer to the question
 	ErrNotReady       = errors.New("scriptix: result not ready")     // asked for before the job ended
 	ErrJobFailed      = errors.New("scriptix: transcription failed") // see JobFailedError

@@ -136,7 +136,7 @@ func WithWebhook(callbackURL string, secrets ...string) Option {
 // service's headers and 429s.
 func WithLimits(l Limits) Option {
 	return func(c *config) error {
-		if err := l.validate(); err != nil {
+		if err := l.Validate(); err != nil {
 			return err
 		}
 		c.limits = l

@@ -106,8 +106,15 @@ func TestTheRootPackageLinksLittle(t *testing.T) {
 	require.NoError(t, err)
 	allowed := []string{
 		"github.com/scriptix-io/scriptix-go",
+		"github.com/scriptix-io/scriptix-go/budget",
 		"github.com/scriptix-io/scriptix-go/webhook",
+		"github.com/scriptix-io/scriptix-go/internal/audio",
 		"github.com/scriptix-io/scriptix-go/internal/due",
+		"github.com/scriptix-io/scriptix-go/internal/lenient",
+		"github.com/scriptix-io/scriptix-go/internal/rate",
+		"github.com/scriptix-io/scriptix-go/internal/redact",
+		"github.com/scriptix-io/scriptix-go/internal/transport",
+		"github.com/scriptix-io/scriptix-go/internal/watch",
 		"github.com/google/go-querystring/query",
 		"github.com/hashicorp/go-cleanhttp",
 		"github.com/hashicorp/go-retryablehttp",

@@ -57,6 +57,7 @@ const (
 	patience     = 3           // polls without an answer before all of them pause
 	longestPause = time.Minute
 	roomGoodFor  = time.Second
+	maxStop      = 15 * time.Minute // the longest Retry-After that polls heed
 )
 
 // notFoundGaps are to the next poll after so many 404s in a row: a gateway that

@@ -1,4 +1,4 @@
-package scriptix
+package budget
 
 import (
 	"math"
@@ -41,7 +41,7 @@ func TestRateHeadersThatMakeNoSenseAreAbsent(t *testing.T) {
 					h.Set(key, v)
 				}
 			}
-			got := parseRateInfo(h, 429, now)
+			got := ParseRateInfo(h, 429, now)
 			assert.True(t, test.want.Reset.Equal(got.Reset), "reset %v", got.Reset)
 			assert.True(t, test.want.Date.Equal(got.Date), "date %v", got.Date)
 			test.want.Sent, test.want.StatusCode, test.want.Reset, test.want.Date = true, 429, got.Reset, got.Date
@@ -56,7 +56,7 @@ func FuzzRateHeaders(f *testing.F) {
 	f.Add("", "-9223372036854775808", "9223372036854775807", "9223372036854775807", "Mon, 01 Jan 0001 00:00:00 GMT", 429)
 	f.Fuzz(func(t *testing.T, limit, remaining, reset, after, date string, status int) {
 		now := time.Now()
-		info := parseRateInfo(http.Header{"X-Ratelimit-Limit": {limit}, "X-Ratelimit-Remaining": {remaining},
+		info := ParseRateInfo(http.Header{"X-Ratelimit-Limit": {limit}, "X-Ratelimit-Remaining": {remaining},
 			"X-Ratelimit-Reset": {reset}, "Retry-After": {after}, "Date": {date}}, status, now)
 		require.True(t, info.Sent)
 		require.GreaterOrEqual(t, info.Limit, 0)
@@ -64,7 +64,7 @@ func FuzzRateHeaders(f *testing.F) {
 		require.GreaterOrEqual(t, info.RetryAfter, time.Duration(0))
 
 		// Whatever they say, the key is never dead for longer than 25 hours.
-		b, err := NewBudget(PlanFree)
+		b, err := New(PlanFree)
 		require.NoError(t, err)
 		p, err := b.Acquire(t.Context(), ClassPoll)
 		require.NoError(t, err)
@@ -78,7 +78,7 @@ func FuzzRateHeaders(f *testing.F) {
 
 func TestEstimatesDoNotOverflow(t *testing.T) {
 	t.Parallel()
-	b, err := NewBudget(Limits{PerMinute: 1, PerHour: 1, PerDay: 1})
+	b, err := New(Limits{PerMinute: 1, PerHour: 1, PerDay: 1})
 	require.NoError(t, err)
 	for _, m := range []int{1, 2, 1_000, math.MaxInt32, math.MaxInt - 1} {
 		at, _ := b.earliest(b.now(), m)
@@ -89,7 +89,7 @@ func TestEstimatesDoNotOverflow(t *testing.T) {
 // The timer is not to be seen from outside.
 func TestNoTimerRunsWhileNobodyWaits(t *testing.T) {
 	t.Parallel()
-	b, err := NewBudget(Limits{PerMinute: 1})
+	b, err := New(Limits{PerMinute: 1})
 	require.NoError(t, err)
 	armed := func() bool {
 		b.mu.Lock()

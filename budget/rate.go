@@ -1,4 +1,4 @@
-package scriptix
+package budget
 
 import (
 	"math/rand/v2"
@@ -33,9 +33,9 @@ type RateInfo struct {
 	RetryAfter time.Duration // 0 when absent
 }
 
-// parseRateInfo reads an answer's headers; figures that make no sense count as
+// ParseRateInfo reads an answer's headers; figures that make no sense count as
 // absent.
-func parseRateInfo(h http.Header, status int, now time.Time) RateInfo {
+func ParseRateInfo(h http.Header, status int, now time.Time) RateInfo {
 	info := RateInfo{Sent: true, StatusCode: status}
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		info.Date, now = date, date // a Retry-After date is by the service's clock too
@@ -64,7 +64,7 @@ func parseFigure(s string, limit int64) (int64, bool) {
 }
 
 // learn takes in what the answer to p said.
-func (b *KeyBudget) learn(p *permit, info RateInfo, now time.Duration) {
+func (b *Key) learn(p *permit, info RateInfo, now time.Duration) {
 	if info.StatusCode == http.StatusTooManyRequests {
 		b.refused(p, info.RetryAfter, now)
 	}
@@ -107,7 +107,7 @@ type throttle struct {
 	quiet  time.Duration // since when no 429 has come, the stop not counted
 }
 
-func (b *KeyBudget) refused(p *permit, after, now time.Duration) {
+func (b *Key) refused(p *permit, after, now time.Duration) {
 	t := &b.throttle
 	if p.number > t.number {
 		if now >= t.quiet+time.Minute {
@@ -133,7 +133,7 @@ func (b *KeyBudget) refused(p *permit, after, now time.Duration) {
 	b.recheck(now)
 }
 
-func (b *KeyBudget) halve(now time.Duration) {
+func (b *Key) halve(now time.Duration) {
 	t, minute := &b.throttle, &b.windows[0]
 	low := t.low + t.climbed(now)
 	if !t.lowered(now) {

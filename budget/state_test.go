@@ -1,4 +1,4 @@
-package scriptix_test
+package budget_test
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/budget"
 )
 
 // stored is a store that survives the process: it keeps bytes.
@@ -25,7 +25,7 @@ type stored struct {
 	err  error
 }
 
-func (s *stored) persist(state scriptix.BudgetState) error {
+func (s *stored) persist(state budget.State) error {
 	time.Sleep(3 * time.Millisecond) // a disk
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,7 +38,7 @@ func (s *stored) persist(state scriptix.BudgetState) error {
 	return err
 }
 
-func (s *stored) load(t *testing.T) (state scriptix.BudgetState) {
+func (s *stored) load(t *testing.T) (state budget.State) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,7 +50,7 @@ func (s *stored) load(t *testing.T) (state scriptix.BudgetState) {
 
 // crashingProcess sends until it is killed, and returns how many requests were
 // in flight then. What comes after the kill has not happened.
-func crashingProcess(t *testing.T, b scriptix.Budget, life time.Duration, seed uint64, log *requestLog) (inFlight int) {
+func crashingProcess(t *testing.T, b budget.Budget, life time.Duration, seed uint64, log *requestLog) (inFlight int) {
 	t.Helper()
 	ctx, kill := context.WithTimeout(t.Context(), life)
 	defer kill()
@@ -61,8 +61,8 @@ func crashingProcess(t *testing.T, b scriptix.Budget, life time.Duration, seed u
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(seed, uint64(i)))
 			for {
-				p, err := b.Acquire(ctx, scriptix.Class(r.IntN(3)))
-				if err != nil && errors.Is(err, scriptix.ErrBudget) && !errors.Is(err, ctx.Err()) {
+				p, err := b.Acquire(ctx, budget.Class(r.IntN(3)))
+				if err != nil && errors.Is(err, budget.ErrNoRoom) && !errors.Is(err, ctx.Err()) {
 					<-ctx.Done() // nothing more fits into this life
 				}
 				if ctx.Err() != nil {
@@ -89,8 +89,8 @@ func crashingProcess(t *testing.T, b scriptix.Budget, life time.Duration, seed u
 
 func TestARestoredBudgetNeverCountsTooFewWhereverItWasKilled(t *testing.T) {
 	t.Parallel()
-	for name, limits := range map[string]scriptix.Limits{
-		"the bronze plan": scriptix.PlanBronze,
+	for name, limits := range map[string]budget.Limits{
+		"the bronze plan": budget.PlanBronze,
 		"narrow":          {PerMinute: 20, PerHour: 60, PerDay: 300, Concurrent: 5},
 		"a day alone":     {PerDay: 700, Concurrent: 8},
 	} {
@@ -103,7 +103,7 @@ func TestARestoredBudgetNeverCountsTooFewWhereverItWasKilled(t *testing.T) {
 					var log requestLog
 					slack := 0 // what all crashes so far may have counted too much
 					for life := range uint64(12) {
-						b, err := scriptix.NewBudgetFrom(limits, disk.load(t))
+						b, err := budget.Restore(limits, disk.load(t))
 						require.NoError(t, err)
 						used := 0
 						for _, sent := range log.sent {
@@ -149,18 +149,18 @@ func TestKeepStoresABlockBeforeItIsUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var disk stored
-		b := newBudget(t, scriptix.Limits{PerDay: 100})
+		b := newBudget(t, budget.Limits{PerDay: 100})
 		send(t, b, 2)
 		stop := b.Keep(5, disk.persist)
 		for i := range 11 {
-			p, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+			p, err := b.Acquire(t.Context(), budget.ClassPoll)
 			require.NoError(t, err)
 			require.Equal(t, 1+i/5, disk.n, "grant %d", i)
 			state := disk.load(t)
 			require.Equal(t, 5, state.Reserved)
 			p.Done(answered)
 		}
-		p := take(t, b, 1, scriptix.ClassPoll)
+		p := take(t, b, 1, budget.ClassPoll)
 		require.NoError(t, stop())
 		require.NoError(t, stop(), "a second stop does nothing")
 		require.Equal(t, 4, disk.n)
@@ -170,7 +170,7 @@ func TestKeepStoresABlockBeforeItIsUsed(t *testing.T) {
 		send(t, b, 20)
 		require.Equal(t, 4, disk.n)
 
-		b, err := scriptix.NewBudgetFrom(scriptix.Limits{PerDay: 100}, state)
+		b, err := budget.Restore(budget.Limits{PerDay: 100}, state)
 		require.NoError(t, err)
 		assert.Equal(t, 14, b.Snapshot().Day.Used)
 	})
@@ -180,21 +180,21 @@ func TestAStoreThatFailsEndsTheWaitWithItsError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		disk := stored{err: errors.New("disk full")}
-		b := newBudget(t, scriptix.PlanSilver)
+		b := newBudget(t, budget.PlanSilver)
 		stop := b.Keep(0, disk.persist)
 		var wg sync.WaitGroup
 		for range 5 {
 			wg.Go(func() {
-				_, err := b.Acquire(t.Context(), scriptix.ClassResult)
+				_, err := b.Acquire(t.Context(), budget.ClassResult)
 				assert.ErrorIs(t, err, disk.err)
-				assert.NotErrorIs(t, err, scriptix.ErrBudget)
+				assert.NotErrorIs(t, err, budget.ErrNoRoom)
 			})
 		}
 		wg.Wait()
 		require.ErrorIs(t, stop(), disk.err)
 		disk.err = nil
 		b.Keep(0, disk.persist)
-		_, err := b.Acquire(t.Context(), scriptix.ClassResult)
+		_, err := b.Acquire(t.Context(), budget.ClassResult)
 		require.NoError(t, err)
 		require.Equal(t, 10, disk.load(t).Reserved)
 	})
@@ -204,17 +204,17 @@ func TestTwoKeepersBothKnowOfEveryGrant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var one, two stored
-		b := newBudget(t, scriptix.Limits{})
+		b := newBudget(t, budget.Limits{})
 		stop := b.Keep(3, one.persist)
 		b.Keep(100, two.persist)
 		for range 6 {
-			p, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+			p, err := b.Acquire(t.Context(), budget.ClassPoll)
 			require.NoError(t, err)
 			p.Done(answered)
 		}
 		assert.Equal(t, []int{2, 2}, []int{one.n, two.n})
 		require.NoError(t, stop())
-		p, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+		p, err := b.Acquire(t.Context(), budget.ClassPoll)
 		require.NoError(t, err)
 		p.Done(answered)
 		assert.Equal(t, []int{3, 3}, []int{one.n, two.n}, "the first got its last state, the other a new block")
@@ -225,12 +225,12 @@ func TestNothingIsGrantedWhileABlockIsStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var disk stored
-		b := newBudget(t, scriptix.PlanSilver)
+		b := newBudget(t, budget.PlanSilver)
 		b.Keep(100, disk.persist)
-		p, err := b.Acquire(t.Context(), scriptix.ClassPoll) // 99 more are reserved
+		p, err := b.Acquire(t.Context(), budget.ClassPoll) // 99 more are reserved
 		require.NoError(t, err)
 		p.Done(answered)
-		b.Keep(3, func(scriptix.BudgetState) error {
+		b.Keep(3, func(budget.State) error {
 			time.Sleep(time.Second)
 			return nil
 		})
@@ -238,7 +238,7 @@ func TestNothingIsGrantedWhileABlockIsStored(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				if p, err := b.Acquire(t.Context(), scriptix.ClassPoll); assert.NoError(t, err) {
+				if p, err := b.Acquire(t.Context(), budget.ClassPoll); assert.NoError(t, err) {
 					assert.GreaterOrEqual(t, time.Since(start), time.Second, "the new keeper does not know of it")
 					p.Done(answered)
 				}
@@ -252,10 +252,10 @@ func TestNothingIsGrantedWhileABlockIsStored(t *testing.T) {
 func TestStopWaitsForTheStoreThatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var states []scriptix.BudgetState
+		var states []budget.State
 		calls := 0
-		b := newBudget(t, scriptix.PlanSilver)
-		stop := b.Keep(1, func(s scriptix.BudgetState) error {
+		b := newBudget(t, budget.PlanSilver)
+		stop := b.Keep(1, func(s budget.State) error {
 			if calls++; calls == 1 {
 				time.Sleep(time.Minute)
 			}
@@ -265,7 +265,7 @@ func TestStopWaitsForTheStoreThatIsUnderWay(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				if p, err := b.Acquire(t.Context(), scriptix.ClassPoll); assert.NoError(t, err) {
+				if p, err := b.Acquire(t.Context(), budget.ClassPoll); assert.NoError(t, err) {
 					p.Done(answered)
 				}
 			})
@@ -283,15 +283,15 @@ func TestA429IsStoredAndRestored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var disk stored
-		b := newBudget(t, scriptix.PlanSilver)
+		b := newBudget(t, budget.PlanSilver)
 		b.Keep(50, disk.persist)
-		p, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+		p, err := b.Acquire(t.Context(), budget.ClassPoll)
 		require.NoError(t, err)
-		p.Done(scriptix.RateInfo{StatusCode: 429, RetryAfter: 5 * time.Minute})
+		p.Done(budget.RateInfo{StatusCode: 429, RetryAfter: 5 * time.Minute})
 
 		until := b.Snapshot().BlockedUntil
 		time.Sleep(time.Minute)
-		restored, err := scriptix.NewBudgetFrom(scriptix.PlanSilver, disk.load(t))
+		restored, err := budget.Restore(budget.PlanSilver, disk.load(t))
 		require.NoError(t, err)
 		s := restored.Snapshot()
 		assert.WithinDuration(t, until, s.BlockedUntil, time.Millisecond)
@@ -304,12 +304,12 @@ func TestA429IsStoredAndRestored(t *testing.T) {
 func TestItsOwnStateIsNotCountedTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.PlanSilver)
+		b := newBudget(t, budget.PlanSilver)
 		send(t, b, 7)
 		b.Merge(b.State())
 		assert.Equal(t, 7, b.Snapshot().Hour.Used)
 
-		other := newBudget(t, scriptix.PlanSilver)
+		other := newBudget(t, budget.PlanSilver)
 		send(t, other, 3)
 		time.Sleep(30 * time.Minute)
 		send(t, other, 3)
@@ -320,7 +320,7 @@ func TestItsOwnStateIsNotCountedTwice(t *testing.T) {
 	})
 }
 
-func used(b *scriptix.KeyBudget) []int {
+func used(b *budget.Key) []int {
 	s := b.Snapshot()
 	return []int{s.Minute.Used, s.Hour.Used, s.Day.Used}
 }
@@ -346,9 +346,9 @@ func TestAStateFromABrokenClockOrFileDoesNoHarm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var state scriptix.BudgetState
+				var state budget.State
 				require.NoError(t, json.Unmarshal([]byte(test.state), &state))
-				b, err := scriptix.NewBudgetFrom(scriptix.Limits{PerDay: 10}, state)
+				b, err := budget.Restore(budget.Limits{PerDay: 10}, state)
 				require.NoError(t, err)
 				s := b.Snapshot()
 				assert.Equal(t, test.used, s.Day.Used)
@@ -364,11 +364,11 @@ func TestAStateFromABrokenClockOrFileDoesNoHarm(t *testing.T) {
 func TestAStateIsSmall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.PlanGold)
+		b := newBudget(t, budget.PlanGold)
 		ctx, cancel := context.WithTimeout(t.Context(), 26*time.Hour)
 		defer cancel()
 		for {
-			p, err := b.Acquire(ctx, scriptix.ClassPoll)
+			p, err := b.Acquire(ctx, budget.ClassPoll)
 			if err != nil {
 				break
 			}

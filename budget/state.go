@@ -1,4 +1,4 @@
-package scriptix
+package budget
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// BudgetSnapshot is a budget at one moment.
-type BudgetSnapshot struct {
+// Snapshot is a budget at one moment.
+type Snapshot struct {
 	Minute, Hour, Day WindowUse
 	InFlight          int // requests granted and not answered yet; each counts in every window
 	Concurrent        int // how many may be; 0: not limited
@@ -29,7 +29,7 @@ type WindowUse struct {
 }
 
 // Snapshot returns how much of the budget is used, without a request.
-func (b *KeyBudget) Snapshot() BudgetSnapshot {
+func (b *Key) Snapshot() Snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now, wall := b.now(), time.Now()
@@ -46,7 +46,7 @@ func (b *KeyBudget) Snapshot() BudgetSnapshot {
 		return u
 	}
 	next, _ := b.earliest(now, b.ahead(ClassPoll)+1)
-	s := BudgetSnapshot{
+	s := Snapshot{
 		Minute: use(0), Hour: use(1), Day: use(2),
 		InFlight: b.inFlight, Concurrent: b.limits.Concurrent,
 		Results: b.queues[ClassResult].n, Submits: b.queues[ClassSubmit].n, Polls: b.queues[ClassPoll].n,
@@ -58,17 +58,17 @@ func (b *KeyBudget) Snapshot() BudgetSnapshot {
 	return s
 }
 
-// BudgetState is what a budget remembers, for a store that outlives the
+// State is what a budget remembers, for a store that outlives the
 // process: about 130 slots, a few kilobytes of JSON. Times are Unix
 // milliseconds.
-type BudgetState struct {
+type State struct {
 	Origin   string `json:"origin"`   // the budget that it is of
 	InFlight int    `json:"inFlight"` // requests on their way
 	Reserved int    `json:"reserved"` // grants that may have followed unrecorded
 
-	Minute []BudgetSlot `json:"minute,omitempty"`
-	Hour   []BudgetSlot `json:"hour,omitempty"`
-	Day    []BudgetSlot `json:"day,omitempty"`
+	Minute []Slot `json:"minute,omitempty"`
+	Hour   []Slot `json:"hour,omitempty"`
+	Day    []Slot `json:"day,omitempty"`
 
 	BlockedUntil int64 `json:"blockedUntil,omitzero"`
 	MinuteLow    int   `json:"minuteLow,omitzero"`  // the minute's limit after a 429
@@ -76,13 +76,13 @@ type BudgetState struct {
 	QuietSince   int64 `json:"quietSince,omitzero"`
 }
 
-// BudgetSlot is the first and last answer of a slot, and how many it holds.
-type BudgetSlot [3]int64
+// Slot is the first and last answer of a slot, and how many it holds.
+type Slot [3]int64
 
-// NewBudgetFrom makes the budget of one key with the requests of an earlier
-// process in its windows. See [KeyBudget.Keep] for how they are stored.
-func NewBudgetFrom(l Limits, s BudgetState) (*KeyBudget, error) {
-	b, err := NewBudget(l)
+// Restore makes the budget of one key with the requests of an earlier
+// process in its windows. See [Key.Keep] for how they are stored.
+func Restore(l Limits, s State) (*Key, error) {
+	b, err := New(l)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func NewBudgetFrom(l Limits, s BudgetState) (*KeyBudget, error) {
 
 // State returns what the budget remembers now. Stored at leisure it misses
 // what is granted afterwards; Keep does not.
-func (b *KeyBudget) State() BudgetState {
+func (b *Key) State() State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.state()
@@ -104,7 +104,7 @@ func (b *KeyBudget) State() BudgetState {
 // that was set forward in between makes the windows forget. A state of this
 // very budget changes nothing, so that a second batch in one process does not
 // count the first one's requests twice.
-func (b *KeyBudget) Merge(s BudgetState) {
+func (b *Key) Merge(s State) {
 	if s.Origin == b.origin {
 		return
 	}
@@ -115,7 +115,7 @@ func (b *KeyBudget) Merge(s BudgetState) {
 		const lifetime = 60 * 365 * 24 * time.Hour // nonsense must not overflow
 		return now + min(max(-lifetime, time.UnixMilli(ms).Sub(wall)), lifetime)
 	}
-	for i, stored := range [3][]BudgetSlot{s.Minute, s.Hour, s.Day} {
+	for i, stored := range [3][]Slot{s.Minute, s.Hour, s.Day} {
 		slots := make([]slot, 0, len(stored)+1)
 		for _, e := range stored {
 			last := min(now, instant(e[1]))
@@ -142,7 +142,7 @@ func (b *KeyBudget) Merge(s BudgetState) {
 // keeper stores the budget's state ahead of its grants.
 type keeper struct {
 	ahead   int
-	persist func(BudgetState) error
+	persist func(State) error
 }
 
 // Keep calls persist from now on, so that a store knows of every request
@@ -159,7 +159,7 @@ type keeper struct {
 // Stop stores the state with nothing reserved, returns persist's error and ends
 // the calls: later grants are not stored. To go on from a stored state, Merge
 // it first.
-func (b *KeyBudget) Keep(ahead int, persist func(BudgetState) error) (stop func() error) {
+func (b *Key) Keep(ahead int, persist func(State) error) (stop func() error) {
 	if ahead <= 0 {
 		ahead = 10
 	}
@@ -171,7 +171,7 @@ func (b *KeyBudget) Keep(ahead int, persist func(BudgetState) error) (stop func(
 	return sync.OnceValue(func() error { return persist(b.unkeep(k)) })
 }
 
-func (b *KeyBudget) unkeep(k *keeper) BudgetState {
+func (b *Key) unkeep(k *keeper) State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for b.storing != nil {
@@ -187,7 +187,7 @@ func (b *KeyBudget) unkeep(k *keeper) BudgetState {
 }
 
 // mustStore says whether the keepers come before the next grant.
-func (b *KeyBudget) mustStore(now time.Duration) bool {
+func (b *Key) mustStore(now time.Duration) bool {
 	if len(b.keepers) == 0 || b.storing != nil {
 		return false
 	}
@@ -203,7 +203,7 @@ func (b *KeyBudget) mustStore(now time.Duration) bool {
 
 // store reserves a block of grants with every keeper. It lets the lock go
 // meanwhile; nothing is granted then, so the state stays true.
-func (b *KeyBudget) store() (err error) {
+func (b *Key) store() (err error) {
 	keepers := slices.Clone(b.keepers)
 	n := slices.MinFunc(keepers, func(x, y *keeper) int { return x.ahead - y.ahead }).ahead
 	s := b.state()
@@ -227,20 +227,20 @@ func (b *KeyBudget) store() (err error) {
 	return nil
 }
 
-func (b *KeyBudget) state() BudgetState {
+func (b *Key) state() State {
 	now, wall := b.now(), time.Now()
 	floor := func(at time.Duration) int64 { return wall.Add(at - now).UnixMilli() }
 	ceil := func(at time.Duration) int64 { return floor(at + time.Millisecond - 1) }
-	slots := func(w *window) []BudgetSlot {
+	slots := func(w *window) []Slot {
 		w.prune(now)
-		var slots []BudgetSlot
+		var slots []Slot
 		for i := range w.n {
 			e := w.slot(i)
-			slots = append(slots, BudgetSlot{floor(e.first), ceil(e.last), int64(e.n)})
+			slots = append(slots, Slot{floor(e.first), ceil(e.last), int64(e.n)})
 		}
 		return slots
 	}
-	s := BudgetState{
+	s := State{
 		Origin: b.origin, InFlight: b.inFlight,
 		Minute: slots(&b.windows[0]), Hour: slots(&b.windows[1]), Day: slots(&b.windows[2]),
 	}

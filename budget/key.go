@@ -1,4 +1,6 @@
-package scriptix
+// Package budget decides when a request of one API key may be sent, so that the
+// limits of its plan are never exceeded.
+package budget
 
 import (
 	"context"
@@ -50,7 +52,7 @@ func (c Class) String() string {
 }
 
 // Budget decides when a request may be sent. Every attempt passes it, retries
-// included. [NewBudget] makes the in-process one; an implementation must be
+// included. [New] makes the in-process one; an implementation must be
 // safe for concurrent use.
 type Budget interface {
 	// Acquire waits until one request of the class may be sent. It ends with
@@ -65,10 +67,13 @@ type Permit interface {
 	Done(info RateInfo)
 }
 
-// BudgetError is an attempt that cannot be sent before its context's deadline.
-// [errors.Is] finds [ErrBudget] in it, and [context.DeadlineExceeded] only if
+// ErrNoRoom is an attempt that cannot be sent before its deadline.
+var ErrNoRoom = errors.New("scriptix: request budget")
+
+// Error is an attempt that cannot be sent before its context's deadline.
+// [errors.Is] finds [ErrNoRoom] in it, and [context.DeadlineExceeded] only if
 // the deadline passed while it waited.
-type BudgetError struct {
+type Error struct {
 	Class  Class
 	At     time.Time // the earliest it could be sent, as far as is known
 	Reason string    // what is in the way, as "the hour window is full"
@@ -76,7 +81,7 @@ type BudgetError struct {
 }
 
 // Error says when the request could be sent and what is in the way.
-func (e *BudgetError) Error() string {
+func (e *Error) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("request budget: the deadline passed while a %s waited: %s: %v", e.Class, e.Reason, e.Err)
 	}
@@ -84,16 +89,16 @@ func (e *BudgetError) Error() string {
 		e.Class, e.At.UTC().Format(time.RFC3339), e.Reason)
 }
 
-// Unwrap returns [ErrBudget] and the context's error, if any.
-func (e *BudgetError) Unwrap() []error {
+// Unwrap returns [ErrNoRoom] and the context's error, if any.
+func (e *Error) Unwrap() []error {
 	if e.Err != nil {
-		return []error{ErrBudget, e.Err}
+		return []error{ErrNoRoom, e.Err}
 	}
-	return []error{ErrBudget}
+	return []error{ErrNoRoom}
 }
 
-// KeyBudget is the request budget of one API key in this process. Several
-// clients share it through [WithBudget]. It is safe for concurrent use and
+// Key is the request budget of one API key in this process. Several
+// clients share it through a client's WithBudget option. It is safe for concurrent use and
 // needs no closing: it runs no goroutine, and a timer only while someone waits.
 //
 // A request counts against every window from its grant until one window after
@@ -102,7 +107,7 @@ func (e *BudgetError) Unwrap() []error {
 // more than a sixtieth of them goes unused. The service's headers only lower
 // the limits. A 429 stops every class until its Retry-After (15 minutes at
 // most) and halves the minute; each quiet minute gives a tenth of it back.
-type KeyBudget struct {
+type Key struct {
 	limits Limits
 	origin string
 	epoch  time.Time // instants are durations since then, by the monotonic clock
@@ -126,16 +131,17 @@ type KeyBudget struct {
 	storing chan struct{} // closed when the keepers are through; nil when they are not at work
 }
 
-// NewBudget makes the budget of one key. It starts with empty windows: see
-// [NewBudgetFrom] where a restart must not forget the day.
-func NewBudget(l Limits) (*KeyBudget, error) {
-	if err := l.validate(); err != nil {
+// New makes the budget of one key. It starts with empty windows: see
+// [Restore] where a restart must not forget the day.
+func New(l Limits) (*Key, error) {
+	if err := l.Validate(); err != nil {
 		return nil, err
 	}
-	return &KeyBudget{limits: l, origin: newOrigin(), epoch: time.Now(), windows: newWindows(l), wakeAt: -1}, nil
+	return &Key{limits: l, origin: newOrigin(), epoch: time.Now(), windows: newWindows(l), wakeAt: -1}, nil
 }
 
-func (l Limits) validate() error {
+// Validate refuses negative fields.
+func (l Limits) Validate() error {
 	if min(l.PerMinute, l.PerHour, l.PerDay, l.Concurrent) < 0 {
 		return errors.New("limits: negative; zero means not limited")
 	}
@@ -146,15 +152,15 @@ func (l Limits) validate() error {
 // the first to ask is the first to go.
 //
 // Where the windows and those ahead in the queue leave no room before ctx's
-// deadline it fails at once with a [*BudgetError]; so does a waiter whose turn
+// deadline it fails at once with a [*Error]; so does a waiter whose turn
 // later moves beyond its deadline, and one that waited until its deadline. A
-// cancelled ctx gives the context's error without [ErrBudget].
-func (b *KeyBudget) Acquire(ctx context.Context, class Class) (Permit, error) {
+// cancelled ctx gives the context's error without [ErrNoRoom].
+func (b *Key) Acquire(ctx context.Context, class Class) (Permit, error) {
 	if class < 0 || class >= classes {
 		return nil, fmt.Errorf("request budget: unknown %s", class)
 	}
 	if ctx.Err() != nil {
-		return nil, ended(ctx, &BudgetError{Class: class, At: time.Now(), Reason: "it came after the deadline"})
+		return nil, ended(ctx, &Error{Class: class, At: time.Now(), Reason: "it came after the deadline"})
 	}
 	p, w, err := b.enter(ctx, class)
 	if err != nil {
@@ -178,7 +184,7 @@ func (b *KeyBudget) Acquire(ctx context.Context, class Class) (Permit, error) {
 
 // ended is the error of an attempt whose context is over. Only a deadline is
 // the budget's doing.
-func ended(ctx context.Context, late *BudgetError) error {
+func ended(ctx context.Context, late *Error) error {
 	err := ctx.Err()
 	if errors.Is(err, context.DeadlineExceeded) {
 		late.Err = err
@@ -191,7 +197,7 @@ func ended(ctx context.Context, late *BudgetError) error {
 }
 
 // enter grants at once, refuses at once, or queues.
-func (b *KeyBudget) enter(ctx context.Context, class Class) (*permit, *waiter, error) {
+func (b *Key) enter(ctx context.Context, class Class) (*permit, *waiter, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
@@ -213,7 +219,7 @@ func (b *KeyBudget) enter(ctx context.Context, class Class) (*permit, *waiter, e
 
 // quit takes a waiter out whose context is over, and gives back what it was
 // granted at the last moment. It returns nil if the waiter had failed already.
-func (b *KeyBudget) quit(w *waiter) *BudgetError {
+func (b *Key) quit(w *waiter) *Error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
@@ -233,18 +239,18 @@ func (b *KeyBudget) quit(w *waiter) *BudgetError {
 	return b.late(w.class, now, at, why)
 }
 
-func (b *KeyBudget) late(class Class, now, at time.Duration, why string) *BudgetError {
-	return &BudgetError{Class: class, At: time.Now().Add(at - now), Reason: why}
+func (b *Key) late(class Class, now, at time.Duration, why string) *Error {
+	return &Error{Class: class, At: time.Now().Add(at - now), Reason: why}
 }
 
 type permit struct {
-	budget *KeyBudget
+	budget *Key
 	class  Class
 	number uint64
 	done   bool
 }
 
-func (b *KeyBudget) grant(class Class, now time.Duration) *permit {
+func (b *Key) grant(class Class, now time.Duration) *permit {
 	b.inFlight++
 	if class == ClassSubmit {
 		b.uploads++
@@ -277,7 +283,7 @@ func (p *permit) Done(info RateInfo) {
 	b.pump()
 }
 
-func (b *KeyBudget) release(p *permit) {
+func (b *Key) release(p *permit) {
 	p.done = true
 	b.inFlight--
 	if p.class == ClassSubmit {
@@ -286,7 +292,7 @@ func (b *KeyBudget) release(p *permit) {
 }
 
 // open says whether time, the windows and the keepers allow a grant now.
-func (b *KeyBudget) open(now time.Duration) bool {
+func (b *Key) open(now time.Duration) bool {
 	if len(b.keepers) > 0 && (b.unkept || b.reserve <= 0) {
 		return false
 	}
@@ -296,7 +302,7 @@ func (b *KeyBudget) open(now time.Duration) bool {
 
 // room says whether the concurrency cap allows the class. Uploads last minutes:
 // they never take the last of two or more slots, which results and polls share.
-func (b *KeyBudget) room(class Class) bool {
+func (b *Key) room(class Class) bool {
 	limit := b.limits.Concurrent
 	if limit == 0 {
 		return true
@@ -307,7 +313,7 @@ func (b *KeyBudget) room(class Class) bool {
 // earliest computes when the m-th grant from now fits, and what is in the way;
 // at least now. It takes requests in flight as answered now, and cannot know
 // when a concurrency slot frees.
-func (b *KeyBudget) earliest(now time.Duration, m int) (at time.Duration, why string) {
+func (b *Key) earliest(now time.Duration, m int) (at time.Duration, why string) {
 	at = now
 	if b.throttle.until > at {
 		at, why = b.throttle.until, "the service answered 429"
@@ -327,7 +333,7 @@ func (b *KeyBudget) earliest(now time.Duration, m int) (at time.Duration, why st
 }
 
 // windowAt is earliest for one window. A lowered minute grows while one waits.
-func (b *KeyBudget) windowAt(i int, now, from time.Duration, m int) time.Duration {
+func (b *Key) windowAt(i int, now, from time.Duration, m int) time.Duration {
 	w, t := &b.windows[i], &b.throttle
 	if i > 0 || t.low == 0 {
 		return w.at(now, from, b.inFlight, w.limit, m)
@@ -341,4 +347,4 @@ func (b *KeyBudget) windowAt(i int, now, from time.Duration, m int) time.Duratio
 	return at
 }
 
-func (b *KeyBudget) now() time.Duration { return time.Since(b.epoch) }
+func (b *Key) now() time.Duration { return time.Since(b.epoch) }

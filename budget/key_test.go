@@ -1,4 +1,4 @@
-package scriptix_test
+package budget_test
 
 import (
 	"cmp"
@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/budget"
 )
 
-var answered = scriptix.RateInfo{Sent: true, StatusCode: 200}
+var answered = budget.RateInfo{Sent: true, StatusCode: 200}
 
 // sentRequest is a request that the service may count at any time from start
 // to answer.
@@ -56,7 +56,7 @@ func (l *requestLog) most(window time.Duration) int {
 	return most
 }
 
-func (l *requestLog) requireWithin(t *testing.T, limits scriptix.Limits) {
+func (l *requestLog) requireWithin(t *testing.T, limits budget.Limits) {
 	t.Helper()
 	require.NotEmpty(t, l.sent)
 	for _, w := range []struct {
@@ -74,17 +74,17 @@ func (l *requestLog) requireWithin(t *testing.T, limits scriptix.Limits) {
 	}
 }
 
-func newBudget(t *testing.T, l scriptix.Limits) *scriptix.KeyBudget {
+func newBudget(t *testing.T, l budget.Limits) *budget.Key {
 	t.Helper()
-	b, err := scriptix.NewBudget(l)
+	b, err := budget.New(l)
 	require.NoError(t, err)
 	return b
 }
 
 // take acquires n permits at once and returns them.
-func take(t *testing.T, b scriptix.Budget, n int, class scriptix.Class) []scriptix.Permit {
+func take(t *testing.T, b budget.Budget, n int, class budget.Class) []budget.Permit {
 	t.Helper()
-	permits := make([]scriptix.Permit, n)
+	permits := make([]budget.Permit, n)
 	for i := range permits {
 		start := time.Now()
 		p, err := b.Acquire(t.Context(), class)
@@ -95,29 +95,29 @@ func take(t *testing.T, b scriptix.Budget, n int, class scriptix.Class) []script
 	return permits
 }
 
-func doneAll(permits []scriptix.Permit, info scriptix.RateInfo) {
+func doneAll(permits []budget.Permit, info budget.RateInfo) {
 	for _, p := range permits {
 		p.Done(info)
 	}
 }
 
 // send sends n requests that are answered at once.
-func send(t *testing.T, b scriptix.Budget, n int) {
+func send(t *testing.T, b budget.Budget, n int) {
 	t.Helper()
 	for range n {
-		doneAll(take(t, b, 1, scriptix.ClassPoll), answered)
+		doneAll(take(t, b, 1, budget.ClassPoll), answered)
 	}
 }
 
 // free sends what can be sent now and returns how much that was.
-func free(t *testing.T, b *scriptix.KeyBudget) int {
+func free(t *testing.T, b *budget.Key) int {
 	t.Helper()
 	for n := range 1000 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
-		p, err := b.Acquire(ctx, scriptix.ClassPoll)
+		p, err := b.Acquire(ctx, budget.ClassPoll)
 		cancel()
 		if err != nil {
-			require.ErrorIs(t, err, scriptix.ErrBudget)
+			require.ErrorIs(t, err, budget.ErrNoRoom)
 			return n
 		}
 		p.Done(answered)
@@ -127,9 +127,9 @@ func free(t *testing.T, b *scriptix.KeyBudget) int {
 
 func TestNoWindowIsEverExceeded(t *testing.T) {
 	t.Parallel()
-	for name, limits := range map[string]scriptix.Limits{
-		"the free plan":      scriptix.PlanFree,
-		"the silver plan":    scriptix.PlanSilver,
+	for name, limits := range map[string]budget.Limits{
+		"the free plan":      budget.PlanFree,
+		"the silver plan":    budget.PlanSilver,
 		"small odd limits":   {PerMinute: 7, PerHour: 41, PerDay: 153, Concurrent: 3},
 		"no minute":          {PerHour: 100, PerDay: 300, Concurrent: 20},
 		"one of each":        {PerMinute: 1, PerHour: 1, PerDay: 2, Concurrent: 1},
@@ -152,7 +152,7 @@ func TestNoWindowIsEverExceeded(t *testing.T) {
 }
 
 // load runs 30 callers of random temper until ctx ends.
-func load(ctx context.Context, b scriptix.Budget, seed uint64, log *requestLog) {
+func load(ctx context.Context, b budget.Budget, seed uint64, log *requestLog) {
 	var wg sync.WaitGroup
 	for i := range 30 {
 		wg.Go(func() {
@@ -163,14 +163,14 @@ func load(ctx context.Context, b scriptix.Budget, seed uint64, log *requestLog) 
 				if r.IntN(3) == 0 {
 					attempt, cancel = context.WithTimeout(ctx, time.Duration(r.IntN(600))*time.Second)
 				}
-				p, err := b.Acquire(attempt, scriptix.Class(r.IntN(3)))
+				p, err := b.Acquire(attempt, budget.Class(r.IntN(3)))
 				cancel()
 				if err != nil {
 					time.Sleep(time.Second)
 					continue
 				}
 				if r.IntN(20) == 0 {
-					p.Done(scriptix.RateInfo{}) // never sent
+					p.Done(budget.RateInfo{}) // never sent
 					continue
 				}
 				start := time.Now()
@@ -193,7 +193,7 @@ func TestFullLoadUsesFiftyNineSixtiethsOfADay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const days = 4
-		b := newBudget(t, scriptix.PlanSilver)
+		b := newBudget(t, budget.PlanSilver)
 		ctx, cancel := context.WithTimeout(t.Context(), days*24*time.Hour)
 		defer cancel()
 		begin := time.Now()
@@ -202,7 +202,7 @@ func TestFullLoadUsesFiftyNineSixtiethsOfADay(t *testing.T) {
 		for range 12 {
 			wg.Go(func() {
 				for {
-					p, err := b.Acquire(ctx, scriptix.ClassPoll)
+					p, err := b.Acquire(ctx, budget.ClassPoll)
 					if err != nil {
 						return
 					}
@@ -215,7 +215,7 @@ func TestFullLoadUsesFiftyNineSixtiethsOfADay(t *testing.T) {
 		}
 		wg.Wait()
 
-		log.requireWithin(t, scriptix.PlanSilver)
+		log.requireWithin(t, budget.PlanSilver)
 		var perDay [days + 1]int
 		for _, r := range log.sent {
 			perDay[r.start.Sub(begin)/(24*time.Hour)]++
@@ -230,11 +230,11 @@ func TestFullLoadUsesFiftyNineSixtiethsOfADay(t *testing.T) {
 func TestAnEvenLoadUsesFiftyNineSixtiethsOfAnHour(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerHour: 600})
+		b := newBudget(t, budget.Limits{PerHour: 600})
 		const hours = 20
 		var perHour [hours]int
 		for begin := time.Now(); ; {
-			p, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+			p, err := b.Acquire(t.Context(), budget.ClassPoll)
 			require.NoError(t, err)
 			hour := int(time.Since(begin) / time.Hour)
 			p.Done(answered)
@@ -254,7 +254,7 @@ func TestAnEvenLoadUsesFiftyNineSixtiethsOfAnHour(t *testing.T) {
 func TestAMinuteIsExact(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerMinute: 3})
+		b := newBudget(t, budget.Limits{PerMinute: 3})
 		var sent []time.Time
 		for range 3 {
 			send(t, b, 1)
@@ -263,7 +263,7 @@ func TestAMinuteIsExact(t *testing.T) {
 		}
 		require.Zero(t, free(t, b))
 		for _, at := range sent { // they leave one by one, as they came
-			_, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+			_, err := b.Acquire(t.Context(), budget.ClassPoll)
 			require.NoError(t, err)
 			require.InDelta(t, time.Minute, time.Since(at), float64(2*time.Millisecond))
 		}
@@ -271,12 +271,12 @@ func TestAMinuteIsExact(t *testing.T) {
 		require.Zero(t, free(t, b))
 	})
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerMinute: 1})
-		p := take(t, b, 1, scriptix.ClassSubmit)
+		b := newBudget(t, budget.Limits{PerMinute: 1})
+		p := take(t, b, 1, budget.ClassSubmit)
 		time.Sleep(10 * time.Minute)
 		doneAll(p, answered)
 		answer := time.Now()
-		_, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+		_, err := b.Acquire(t.Context(), budget.ClassPoll)
 		require.NoError(t, err)
 		assert.InDelta(t, time.Minute, time.Since(answer), float64(2*time.Millisecond), "counted from its answer")
 	})
@@ -287,42 +287,42 @@ func TestAMinuteIsExact(t *testing.T) {
 func TestDoneCountsOnceAndOnlyWhatWasSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerMinute: 10, PerDay: 20, Concurrent: 2})
-		p := take(t, b, 1, scriptix.ClassSubmit)[0]
-		assert.Equal(t, scriptix.WindowUse{Limit: 10, Used: 1, Left: 9}, b.Snapshot().Minute)
+		b := newBudget(t, budget.Limits{PerMinute: 10, PerDay: 20, Concurrent: 2})
+		p := take(t, b, 1, budget.ClassSubmit)[0]
+		assert.Equal(t, budget.WindowUse{Limit: 10, Used: 1, Left: 9}, b.Snapshot().Minute)
 		p.Done(answered)
 		p.Done(answered)
-		p.Done(scriptix.RateInfo{})
+		p.Done(budget.RateInfo{})
 		s := b.Snapshot()
-		assert.Equal(t, scriptix.WindowUse{Limit: 10, Used: 1, Left: 9}, s.Minute)
-		assert.Equal(t, scriptix.WindowUse{Used: 1, Left: -1}, s.Hour)
-		assert.Equal(t, scriptix.WindowUse{Limit: 20, Used: 1, Left: 19}, s.Day)
+		assert.Equal(t, budget.WindowUse{Limit: 10, Used: 1, Left: 9}, s.Minute)
+		assert.Equal(t, budget.WindowUse{Used: 1, Left: -1}, s.Hour)
+		assert.Equal(t, budget.WindowUse{Limit: 20, Used: 1, Left: 19}, s.Day)
 		assert.Zero(t, s.InFlight)
 
-		doneAll(take(t, b, 2, scriptix.ClassPoll), scriptix.RateInfo{})
+		doneAll(take(t, b, 2, budget.ClassPoll), budget.RateInfo{})
 		assert.Equal(t, 1, b.Snapshot().Day.Used)
-		doneAll(take(t, b, 2, scriptix.ClassPoll), scriptix.RateInfo{Sent: true})
+		doneAll(take(t, b, 2, budget.ClassPoll), budget.RateInfo{Sent: true})
 		assert.Equal(t, 3, b.Snapshot().Day.Used, "sent, and no answer came")
 	})
 }
 
 func TestNegativeLimitsAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, l := range []scriptix.Limits{{PerMinute: -1}, {PerHour: -1}, {PerDay: -1}, {Concurrent: -1}} {
-		_, err := scriptix.NewBudget(l)
+	for _, l := range []budget.Limits{{PerMinute: -1}, {PerHour: -1}, {PerDay: -1}, {Concurrent: -1}} {
+		_, err := budget.New(l)
 		require.ErrorContains(t, err, "negative")
-		_, err = scriptix.NewBudgetFrom(l, scriptix.BudgetState{})
+		_, err = budget.Restore(l, budget.State{})
 		require.ErrorContains(t, err, "negative")
 	}
-	_, err := newBudget(t, scriptix.Limits{}).Acquire(t.Context(), 7)
+	_, err := newBudget(t, budget.Limits{}).Acquire(t.Context(), 7)
 	require.ErrorContains(t, err, "class 7")
 }
 
 func TestAnUncontendedGrantAllocatesItsPermitAlone(t *testing.T) {
-	b := newBudget(t, scriptix.Limits{Concurrent: 10, PerDay: 1 << 30, PerHour: 1 << 30})
+	b := newBudget(t, budget.Limits{Concurrent: 10, PerDay: 1 << 30, PerHour: 1 << 30})
 	ctx := t.Context()
 	allocs := testing.AllocsPerRun(1000, func() {
-		p, err := b.Acquire(ctx, scriptix.ClassPoll)
+		p, err := b.Acquire(ctx, budget.ClassPoll)
 		if err == nil {
 			p.Done(answered)
 		}
@@ -331,37 +331,37 @@ func TestAnUncontendedGrantAllocatesItsPermitAlone(t *testing.T) {
 }
 
 func BenchmarkAcquireUncontended(b *testing.B) {
-	for name, l := range map[string]scriptix.Limits{
+	for name, l := range map[string]budget.Limits{
 		"hour and day": {PerHour: 1 << 30, PerDay: 1 << 30, Concurrent: 10},
 		"minute too":   {PerMinute: 1 << 20, PerHour: 1 << 30, PerDay: 1 << 30, Concurrent: 10},
 	} {
 		b.Run(name, func(b *testing.B) {
-			budget, err := scriptix.NewBudget(l)
+			key, err := budget.New(l)
 			require.NoError(b, err)
 			b.ReportAllocs()
 			for b.Loop() {
-				p, err := budget.Acquire(b.Context(), scriptix.ClassPoll)
+				p, err := key.Acquire(b.Context(), budget.ClassPoll)
 				if err != nil {
 					b.Fatal(err)
 				}
-				p.Done(scriptix.RateInfo{}) // taken back, so that no window fills
+				p.Done(budget.RateInfo{}) // taken back, so that no window fills
 			}
 		})
 	}
 }
 
-func ExampleNewBudget() {
-	budget, err := scriptix.NewBudget(scriptix.PlanSilver)
+func ExampleNew() {
+	key, err := budget.New(budget.PlanSilver)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	permit, err := budget.Acquire(context.Background(), scriptix.ClassPoll)
+	permit, err := key.Acquire(context.Background(), budget.ClassPoll)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	permit.Done(scriptix.RateInfo{Sent: true, StatusCode: 200})
-	fmt.Println(budget.Snapshot().Day)
+	permit.Done(budget.RateInfo{Sent: true, StatusCode: 200})
+	fmt.Println(key.Snapshot().Day)
 	// Output: {20000 1 19999}
 }

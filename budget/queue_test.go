@@ -1,4 +1,4 @@
-package scriptix_test
+package budget_test
 
 import (
 	"context"
@@ -13,15 +13,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/budget"
 )
 
-func queueUp(t *testing.T, b scriptix.Budget, n int) (order []scriptix.Class, places [3][]int) {
+func queueUp(t *testing.T, b budget.Budget, n int) (order []budget.Class, places [3][]int) {
 	t.Helper()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for i := range n {
-		for _, class := range []scriptix.Class{scriptix.ClassPoll, scriptix.ClassSubmit, scriptix.ClassResult} {
+		for _, class := range []budget.Class{budget.ClassPoll, budget.ClassSubmit, budget.ClassResult} {
 			wg.Go(func() {
 				p, err := b.Acquire(t.Context(), class)
 				if !assert.NoError(t, err) {
@@ -44,8 +44,8 @@ func queueUp(t *testing.T, b scriptix.Budget, n int) (order []scriptix.Class, pl
 func TestResultsGoBeforeSubmitsBeforePollsAndEachGetsATenth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerMinute: 30, Concurrent: 1})
-		held := take(t, b, 1, scriptix.ClassPoll)
+		b := newBudget(t, budget.Limits{PerMinute: 30, Concurrent: 1})
+		held := take(t, b, 1, budget.ClassPoll)
 		go func() {
 			time.Sleep(time.Second)
 			doneAll(held, answered)
@@ -53,19 +53,19 @@ func TestResultsGoBeforeSubmitsBeforePollsAndEachGetsATenth(t *testing.T) {
 		order, places := queueUp(t, b, 200)
 
 		require.Len(t, order, 600)
-		count := func(of []scriptix.Class) (n [3]int) {
+		count := func(of []budget.Class) (n [3]int) {
 			for _, c := range of {
 				n[c]++
 			}
 			return n
 		}
-		assert.Equal(t, scriptix.ClassResult, order[0])
+		assert.Equal(t, budget.ClassResult, order[0])
 		for i := range 20 { // all classes wait
 			assert.Equal(t, [3]int{8, 1, 1}, count(order[10*i+10:10*i+20]), "tenth %d", i)
 		}
 		assert.Equal(t, [3]int{0, 9, 1}, count(order[300:310]), "submits and polls are left")
 		for class, got := range places {
-			assert.True(t, slices.IsSorted(got), "%s: first come, first go", scriptix.Class(class))
+			assert.True(t, slices.IsSorted(got), "%s: first come, first go", budget.Class(class))
 		}
 	})
 }
@@ -74,19 +74,19 @@ func TestUploadsLeaveASlotFree(t *testing.T) {
 	t.Parallel()
 	for concurrent, uploads := range map[int]int{1: 1, 2: 1, 3: 2, 10: 9} {
 		synctest.Test(t, func(t *testing.T) {
-			b := newBudget(t, scriptix.Limits{Concurrent: concurrent})
-			held := take(t, b, uploads, scriptix.ClassSubmit)
+			b := newBudget(t, budget.Limits{Concurrent: concurrent})
+			held := take(t, b, uploads, budget.ClassSubmit)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err := b.Acquire(ctx, scriptix.ClassSubmit)
-			require.ErrorIs(t, err, scriptix.ErrBudget)
+			_, err := b.Acquire(ctx, budget.ClassSubmit)
+			require.ErrorIs(t, err, budget.ErrNoRoom)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			if concurrent > 1 {
-				doneAll(take(t, b, 1, scriptix.ClassPoll), answered)
-				doneAll(take(t, b, 1, scriptix.ClassResult), answered)
+				doneAll(take(t, b, 1, budget.ClassPoll), answered)
+				doneAll(take(t, b, 1, budget.ClassResult), answered)
 			}
 			doneAll(held, answered)
-			take(t, b, 1, scriptix.ClassSubmit)
+			take(t, b, 1, budget.ClassSubmit)
 		})
 	}
 }
@@ -94,12 +94,12 @@ func TestUploadsLeaveASlotFree(t *testing.T) {
 func TestAnUploadThatWaitsForItsSlotDoesNotHoldUpPolls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{Concurrent: 2})
-		held := take(t, b, 1, scriptix.ClassSubmit)
+		b := newBudget(t, budget.Limits{Concurrent: 2})
+		held := take(t, b, 1, budget.ClassSubmit)
 		var second time.Duration
 		start := time.Now()
 		go func() {
-			p, err := b.Acquire(t.Context(), scriptix.ClassSubmit)
+			p, err := b.Acquire(t.Context(), budget.ClassSubmit)
 			if assert.NoError(t, err) {
 				second = time.Since(start)
 				p.Done(answered)
@@ -117,17 +117,17 @@ func TestAnUploadThatWaitsForItsSlotDoesNotHoldUpPolls(t *testing.T) {
 func TestWhatCannotBeSentBeforeTheDeadlineFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		limits  scriptix.Limits
+		limits  budget.Limits
 		waiting int
 		reason  string
 		within  time.Duration // too short
 		enough  time.Duration
 	}{
-		"the minute is full":             {scriptix.Limits{PerMinute: 5, PerHour: 100}, 0, "minute window", 59 * time.Second, 61 * time.Second},
-		"the hour is full":               {scriptix.Limits{PerMinute: 10, PerHour: 5}, 0, "hour window", 59 * time.Minute, 63 * time.Minute},
-		"the day is full":                {scriptix.Limits{PerHour: 10, PerDay: 5}, 0, "day window", 23 * time.Hour, 25 * time.Hour},
-		"others go first":                {scriptix.Limits{PerMinute: 5}, 12, "minute window", 179 * time.Second, 181 * time.Second},
-		"there is room, but not for all": {scriptix.Limits{PerMinute: 5}, 4, "minute window", 59 * time.Second, 61 * time.Second},
+		"the minute is full":             {budget.Limits{PerMinute: 5, PerHour: 100}, 0, "minute window", 59 * time.Second, 61 * time.Second},
+		"the hour is full":               {budget.Limits{PerMinute: 10, PerHour: 5}, 0, "hour window", 59 * time.Minute, 63 * time.Minute},
+		"the day is full":                {budget.Limits{PerHour: 10, PerDay: 5}, 0, "day window", 23 * time.Hour, 25 * time.Hour},
+		"others go first":                {budget.Limits{PerMinute: 5}, 12, "minute window", 179 * time.Second, 181 * time.Second},
+		"there is room, but not for all": {budget.Limits{PerMinute: 5}, 4, "minute window", 59 * time.Second, 61 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,7 +138,7 @@ func TestWhatCannotBeSentBeforeTheDeadlineFailsAtOnce(t *testing.T) {
 				defer wg.Wait()
 				for range test.waiting {
 					wg.Go(func() {
-						if p, err := b.Acquire(t.Context(), scriptix.ClassPoll); assert.NoError(t, err) {
+						if p, err := b.Acquire(t.Context(), budget.ClassPoll); assert.NoError(t, err) {
 							p.Done(answered)
 						}
 					})
@@ -147,12 +147,12 @@ func TestWhatCannotBeSentBeforeTheDeadlineFailsAtOnce(t *testing.T) {
 				start := time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), test.within)
 				defer cancel()
-				_, err := b.Acquire(ctx, scriptix.ClassPoll)
+				_, err := b.Acquire(ctx, budget.ClassPoll)
 				require.Zero(t, time.Since(start), "it waited")
-				require.ErrorIs(t, err, scriptix.ErrBudget)
+				require.ErrorIs(t, err, budget.ErrNoRoom)
 				require.NotErrorIs(t, err, context.DeadlineExceeded, "the deadline has not passed")
 				require.ErrorContains(t, err, test.reason)
-				late, ok := errors.AsType[*scriptix.BudgetError](err)
+				late, ok := errors.AsType[*budget.Error](err)
 				require.True(t, ok)
 				assert.Greater(t, late.At.Sub(start), test.within)
 				assert.Less(t, late.At.Sub(start), test.enough)
@@ -160,7 +160,7 @@ func TestWhatCannotBeSentBeforeTheDeadlineFailsAtOnce(t *testing.T) {
 
 				ctx, cancel = context.WithTimeout(t.Context(), test.enough)
 				defer cancel()
-				p, err := b.Acquire(ctx, scriptix.ClassPoll)
+				p, err := b.Acquire(ctx, budget.ClassPoll)
 				require.NoError(t, err)
 				p.Done(answered)
 				assert.Less(t, time.Since(late.At).Abs(), time.Second, "it named the time")
@@ -172,9 +172,9 @@ func TestWhatCannotBeSentBeforeTheDeadlineFailsAtOnce(t *testing.T) {
 func TestAWaiterThatBecomesHopelessFailsThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerMinute: 5})
+		b := newBudget(t, budget.Limits{PerMinute: 5})
 		send(t, b, 4)
-		held := take(t, b, 1, scriptix.ClassPoll)
+		held := take(t, b, 1, budget.ClassPoll)
 		failed := make(map[int]time.Duration)
 		start := time.Now()
 		var mu sync.Mutex
@@ -183,9 +183,9 @@ func TestAWaiterThatBecomesHopelessFailsThen(t *testing.T) {
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), within)
 				defer cancel()
-				p, err := b.Acquire(ctx, scriptix.ClassPoll)
+				p, err := b.Acquire(ctx, budget.ClassPoll)
 				if err != nil {
-					assert.ErrorIs(t, err, scriptix.ErrBudget)
+					assert.ErrorIs(t, err, budget.ErrNoRoom)
 					assert.NotErrorIs(t, err, context.DeadlineExceeded)
 					assert.ErrorContains(t, err, "429")
 					mu.Lock()
@@ -198,7 +198,7 @@ func TestAWaiterThatBecomesHopelessFailsThen(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(10 * time.Second)
-		doneAll(held, scriptix.RateInfo{StatusCode: 429, RetryAfter: 10 * time.Minute})
+		doneAll(held, budget.RateInfo{StatusCode: 429, RetryAfter: 10 * time.Minute})
 		synctest.Wait()
 		assert.Equal(t, map[int]time.Duration{0: 10 * time.Second}, failed)
 		wg.Wait()
@@ -209,8 +209,8 @@ func TestAWaiterThatBecomesHopelessFailsThen(t *testing.T) {
 func TestA429FailsAtOnceThoseTooFarBackInTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerMinute: 10})
-		held := take(t, b, 10, scriptix.ClassPoll)
+		b := newBudget(t, budget.Limits{PerMinute: 10})
+		held := take(t, b, 10, budget.ClassPoll)
 		start := time.Now()
 		var wg sync.WaitGroup
 		var mu sync.Mutex
@@ -219,9 +219,9 @@ func TestA429FailsAtOnceThoseTooFarBackInTheQueue(t *testing.T) {
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute+30*time.Second)
 				defer cancel()
-				p, err := b.Acquire(ctx, scriptix.ClassPoll)
+				p, err := b.Acquire(ctx, budget.ClassPoll)
 				if err != nil {
-					assert.ErrorIs(t, err, scriptix.ErrBudget)
+					assert.ErrorIs(t, err, budget.ErrNoRoom)
 					assert.GreaterOrEqual(t, i, 11, "5 and then 6 a minute leave room for it")
 					mu.Lock()
 					defer mu.Unlock()
@@ -234,7 +234,7 @@ func TestA429FailsAtOnceThoseTooFarBackInTheQueue(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		doneAll(held, scriptix.RateInfo{StatusCode: 429, RetryAfter: 10 * time.Minute})
+		doneAll(held, budget.RateInfo{StatusCode: 429, RetryAfter: 10 * time.Minute})
 		synctest.Wait()
 		wg.Wait()
 		assert.Subset(t, atOnce, []int{22, 23, 24, 25, 26, 27, 28, 29})
@@ -244,20 +244,20 @@ func TestA429FailsAtOnceThoseTooFarBackInTheQueue(t *testing.T) {
 func TestFiguresFailAtOnceWhoeverTheyLeaveNoTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{Concurrent: 1})
-		held := take(t, b, 1, scriptix.ClassPoll)
+		b := newBudget(t, budget.Limits{Concurrent: 1})
+		held := take(t, b, 1, budget.ClassPoll)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		failed := make(chan error, 1)
 		go func() {
-			_, err := b.Acquire(ctx, scriptix.ClassResult)
+			_, err := b.Acquire(ctx, budget.ClassResult)
 			failed <- err
 		}()
 		synctest.Wait()
 		start := time.Now()
-		doneAll(held, scriptix.RateInfo{StatusCode: 200, HasRemaining: true, Reset: time.Now().Add(2 * time.Hour)})
+		doneAll(held, budget.RateInfo{StatusCode: 200, HasRemaining: true, Reset: time.Now().Add(2 * time.Hour)})
 		err := <-failed
-		require.ErrorIs(t, err, scriptix.ErrBudget)
+		require.ErrorIs(t, err, budget.ErrNoRoom)
 		require.ErrorContains(t, err, "X-RateLimit")
 		require.Zero(t, time.Since(start))
 	})
@@ -266,19 +266,19 @@ func TestFiguresFailAtOnceWhoeverTheyLeaveNoTime(t *testing.T) {
 func TestACancelledWaiterLeavesAndTakesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerMinute: 1, Concurrent: 1})
+		b := newBudget(t, budget.Limits{PerMinute: 1, Concurrent: 1})
 		send(t, b, 1)
 		reason := errors.New("the user has left")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		first := make(chan error, 1)
 		go func() {
-			_, err := b.Acquire(ctx, scriptix.ClassResult)
+			_, err := b.Acquire(ctx, budget.ClassResult)
 			first <- err
 		}()
 		synctest.Wait()
 		second := make(chan time.Time, 1)
 		go func() {
-			_, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+			_, err := b.Acquire(t.Context(), budget.ClassPoll)
 			assert.NoError(t, err)
 			second <- time.Now()
 		}()
@@ -288,9 +288,9 @@ func TestACancelledWaiterLeavesAndTakesNothing(t *testing.T) {
 		err := <-first
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, err, reason)
-		require.NotErrorIs(t, err, scriptix.ErrBudget)
+		require.NotErrorIs(t, err, budget.ErrNoRoom)
 		assert.InDelta(t, time.Minute, (<-second).Sub(start), float64(2*time.Millisecond))
-		_, err = b.Acquire(ctx, scriptix.ClassResult)
+		_, err = b.Acquire(ctx, budget.ClassResult)
 		require.ErrorIs(t, err, context.Canceled, "it was over before it asked")
 	})
 }
@@ -298,13 +298,13 @@ func TestACancelledWaiterLeavesAndTakesNothing(t *testing.T) {
 func TestAGrantInTheMomentOfTheCancelIsNotLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{Concurrent: 1})
+		b := newBudget(t, budget.Limits{Concurrent: 1})
 		for range 100 {
-			held := take(t, b, 1, scriptix.ClassPoll)
+			held := take(t, b, 1, budget.ClassPoll)
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan bool)
 			go func() {
-				p, err := b.Acquire(ctx, scriptix.ClassPoll)
+				p, err := b.Acquire(ctx, budget.ClassPoll)
 				if err == nil {
 					p.Done(answered)
 				}
@@ -323,28 +323,28 @@ func TestAGrantInTheMomentOfTheCancelIsNotLost(t *testing.T) {
 func TestADeadlineDuringTheWaitForASlotIsBoth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{Concurrent: 1})
-		take(t, b, 1, scriptix.ClassPoll)
+		b := newBudget(t, budget.Limits{Concurrent: 1})
+		take(t, b, 1, budget.ClassPoll)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		_, err := b.Acquire(ctx, scriptix.ClassPoll)
-		require.ErrorIs(t, err, scriptix.ErrBudget)
+		_, err := b.Acquire(ctx, budget.ClassPoll)
+		require.ErrorIs(t, err, budget.ErrNoRoom)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		_, err = b.Acquire(ctx, scriptix.ClassPoll)
-		require.ErrorIs(t, err, scriptix.ErrBudget)
+		_, err = b.Acquire(ctx, budget.ClassPoll)
+		require.ErrorIs(t, err, budget.ErrNoRoom)
 	})
 }
 
 func TestSnapshotTellsWhoWaitsAndWhenTheNextPollCouldGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerMinute: 2})
+		b := newBudget(t, budget.Limits{PerMinute: 2})
 		assert.Equal(t, time.Now().UnixNano(), b.Snapshot().NextPoll.UnixNano())
 		send(t, b, 2)
 		ctx, cancel := context.WithCancel(t.Context())
 		for class, n := range []int{1, 2, 3} {
 			for range n {
-				go b.Acquire(ctx, scriptix.Class(class)) //nolint:errcheck // it ends with ctx
+				go b.Acquire(ctx, budget.Class(class)) //nolint:errcheck // it ends with ctx
 			}
 		}
 		synctest.Wait()
@@ -358,15 +358,15 @@ func TestSnapshotTellsWhoWaitsAndWhenTheNextPollCouldGo(t *testing.T) {
 func BenchmarkGrantWhileOthersWait(b *testing.B) {
 	for _, n := range []int{10, 1_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			budget, err := scriptix.NewBudget(scriptix.Limits{Concurrent: 1, PerDay: 1 << 40})
+			key, err := budget.New(budget.Limits{Concurrent: 1, PerDay: 1 << 40})
 			require.NoError(b, err)
 			ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
-			granted := make(chan scriptix.Permit)
+			granted := make(chan budget.Permit)
 			var wg sync.WaitGroup
 			for i := range n {
 				wg.Go(func() {
 					for {
-						p, err := budget.Acquire(ctx, scriptix.Class(i%3))
+						p, err := key.Acquire(ctx, budget.Class(i%3))
 						if err != nil {
 							return
 						}
@@ -374,7 +374,7 @@ func BenchmarkGrantWhileOthersWait(b *testing.B) {
 					}
 				})
 			}
-			for s := budget.Snapshot(); s.Results+s.Submits+s.Polls < n-1; s = budget.Snapshot() {
+			for s := key.Snapshot(); s.Results+s.Submits+s.Polls < n-1; s = key.Snapshot() {
 				time.Sleep(time.Millisecond)
 			}
 			for b.Loop() {

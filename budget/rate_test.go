@@ -1,4 +1,4 @@
-package scriptix_test
+package budget_test
 
 import (
 	"cmp"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/budget"
 )
 
 func Test429StopsEveryClassUntilRetryAfter(t *testing.T) {
@@ -28,14 +28,14 @@ func Test429StopsEveryClassUntilRetryAfter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b := newBudget(t, scriptix.PlanGold)
-				doneAll(take(t, b, 1, scriptix.ClassPoll), scriptix.RateInfo{StatusCode: 429, RetryAfter: test.after})
+				b := newBudget(t, budget.PlanGold)
+				doneAll(take(t, b, 1, budget.ClassPoll), budget.RateInfo{StatusCode: 429, RetryAfter: test.after})
 				until := b.Snapshot().BlockedUntil
 				start := time.Now()
 				var wg sync.WaitGroup
 				for class := range 3 {
 					wg.Go(func() {
-						if p, err := b.Acquire(t.Context(), scriptix.Class(class)); assert.NoError(t, err) {
+						if p, err := b.Acquire(t.Context(), budget.Class(class)); assert.NoError(t, err) {
 							assert.GreaterOrEqual(t, time.Since(start), test.least)
 							assert.LessOrEqual(t, time.Since(start), test.most)
 							p.Done(answered)
@@ -53,11 +53,11 @@ func Test429StopsEveryClassUntilRetryAfter(t *testing.T) {
 func Test429WithoutRetryAfterStopsLongerEachTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerHour: 1000})
+		b := newBudget(t, budget.Limits{PerHour: 1000})
 		stop := func() time.Duration {
-			p, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+			p, err := b.Acquire(t.Context(), budget.ClassPoll)
 			require.NoError(t, err)
-			p.Done(scriptix.RateInfo{StatusCode: 429})
+			p.Done(budget.RateInfo{StatusCode: 429})
 			return time.Until(b.Snapshot().BlockedUntil)
 		}
 		last := stop()
@@ -78,10 +78,10 @@ func Test429WithoutRetryAfterStopsLongerEachTime(t *testing.T) {
 func TestABurstOf429sHalvesTheMinuteOnceAndItClimbsBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.PlanSilver)
+		b := newBudget(t, budget.PlanSilver)
 		limit := func() int { return b.Snapshot().Minute.Limit }
-		refused := scriptix.RateInfo{StatusCode: 429, RetryAfter: time.Minute}
-		burst := take(t, b, 6, scriptix.ClassPoll)
+		refused := budget.RateInfo{StatusCode: 429, RetryAfter: time.Minute}
+		burst := take(t, b, 6, budget.ClassPoll)
 		for _, p := range burst[:5] {
 			p.Done(refused)
 			time.Sleep(time.Second)
@@ -100,7 +100,7 @@ func TestABurstOf429sHalvesTheMinuteOnceAndItClimbsBack(t *testing.T) {
 		require.Equal(t, 60, limit())
 		time.Sleep(2 * time.Minute)
 		for _, want := range []int{30, 15, 7, 3, 1, 1} {
-			p, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+			p, err := b.Acquire(t.Context(), budget.ClassPoll)
 			require.NoError(t, err)
 			p.Done(refused)
 			require.Equal(t, want, limit())
@@ -116,9 +116,9 @@ func TestABurstOf429sHalvesTheMinuteOnceAndItClimbsBack(t *testing.T) {
 func TestA429AlsoLowersAMinuteThatWasNotLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{})
+		b := newBudget(t, budget.Limits{})
 		send(t, b, 99)
-		doneAll(take(t, b, 1, scriptix.ClassPoll), scriptix.RateInfo{StatusCode: 429, RetryAfter: 2 * time.Minute})
+		doneAll(take(t, b, 1, budget.ClassPoll), budget.RateInfo{StatusCode: 429, RetryAfter: 2 * time.Minute})
 		require.Equal(t, 50, b.Snapshot().Minute.Limit)
 		time.Sleep(3 * time.Minute)
 		assert.Equal(t, 50, free(t, b))
@@ -131,14 +131,14 @@ func TestA429AlsoLowersAMinuteThatWasNotLimited(t *testing.T) {
 func TestAWaiterGoesWhenTheLoweredMinuteRises(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{PerMinute: 10})
-		doneAll(take(t, b, 1, scriptix.ClassPoll), scriptix.RateInfo{StatusCode: 429, RetryAfter: 3 * time.Minute})
+		b := newBudget(t, budget.Limits{PerMinute: 10})
+		doneAll(take(t, b, 1, budget.ClassPoll), budget.RateInfo{StatusCode: 429, RetryAfter: 3 * time.Minute})
 		until := b.Snapshot().BlockedUntil
 		time.Sleep(time.Until(until) + 30*time.Second)
 		require.Equal(t, 5, free(t, b))
 		ctx, cancel := context.WithTimeout(t.Context(), 31*time.Second) // they leave only in 60 s
 		defer cancel()
-		_, err := b.Acquire(ctx, scriptix.ClassPoll)
+		_, err := b.Acquire(ctx, budget.ClassPoll)
 		require.NoError(t, err)
 		assert.Equal(t, time.Minute, time.Since(until))
 	})
@@ -146,17 +146,17 @@ func TestAWaiterGoesWhenTheLoweredMinuteRises(t *testing.T) {
 
 func TestHeadersOnlyEverLowerTheBudget(t *testing.T) {
 	t.Parallel()
-	figures := func(remaining int, reset time.Duration) func(time.Time) scriptix.RateInfo {
-		return func(now time.Time) scriptix.RateInfo {
-			return scriptix.RateInfo{StatusCode: 200, Limit: 20, Remaining: remaining, HasRemaining: true, Reset: now.Add(reset)}
+	figures := func(remaining int, reset time.Duration) func(time.Time) budget.RateInfo {
+		return func(now time.Time) budget.RateInfo {
+			return budget.RateInfo{StatusCode: 200, Limit: 20, Remaining: remaining, HasRemaining: true, Reset: now.Add(reset)}
 		}
 	}
 	for name, test := range map[string]struct {
-		info   func(now time.Time) scriptix.RateInfo
+		info   func(now time.Time) budget.RateInfo
 		within int // a minute that the headers describe
 		after  time.Duration
 	}{
-		"no figures":                      {func(time.Time) scriptix.RateInfo { return answered }, 19, 0},
+		"no figures":                      {func(time.Time) budget.RateInfo { return answered }, 19, 0},
 		"more is left than we know of":    {figures(5000, time.Minute), 19, 0},
 		"little is left":                  {figures(3, 30*time.Second), 3, 30 * time.Second},
 		"a twentieth is left for others":  {figures(40, time.Minute), 19, 0},
@@ -165,26 +165,26 @@ func TestHeadersOnlyEverLowerTheBudget(t *testing.T) {
 		"the reset has passed":            {figures(0, -time.Second), 19, 0},
 		"the reset is now":                {figures(0, 0), 19, 0},
 		"the reset is next week":          {figures(0, 26*time.Hour), 19, 0},
-		"no reset": {func(time.Time) scriptix.RateInfo {
-			return scriptix.RateInfo{StatusCode: 200, HasRemaining: true}
+		"no reset": {func(time.Time) budget.RateInfo {
+			return budget.RateInfo{StatusCode: 200, HasRemaining: true}
 		}, 19, 0},
-		"our clock is a year late": {func(now time.Time) scriptix.RateInfo {
+		"our clock is a year late": {func(now time.Time) budget.RateInfo {
 			there := now.Add(365 * 24 * time.Hour)
-			return scriptix.RateInfo{StatusCode: 200, HasRemaining: true, Remaining: 1, Reset: there.Add(20 * time.Second), Date: there}
+			return budget.RateInfo{StatusCode: 200, HasRemaining: true, Remaining: 1, Reset: there.Add(20 * time.Second), Date: there}
 		}, 1, 20 * time.Second},
-		"our clock is an hour early": {func(now time.Time) scriptix.RateInfo {
+		"our clock is an hour early": {func(now time.Time) budget.RateInfo {
 			there := now.Add(-time.Hour)
-			return scriptix.RateInfo{StatusCode: 200, HasRemaining: true, Remaining: 1, Reset: there.Add(20 * time.Second), Date: there}
+			return budget.RateInfo{StatusCode: 200, HasRemaining: true, Remaining: 1, Reset: there.Add(20 * time.Second), Date: there}
 		}, 1, 20 * time.Second},
-		"their reset is behind their date": {func(now time.Time) scriptix.RateInfo {
-			return scriptix.RateInfo{StatusCode: 200, HasRemaining: true, Reset: now.Add(time.Minute), Date: now.Add(time.Hour)}
+		"their reset is behind their date": {func(now time.Time) budget.RateInfo {
+			return budget.RateInfo{StatusCode: 200, HasRemaining: true, Reset: now.Add(time.Minute), Date: now.Add(time.Hour)}
 		}, 19, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b := newBudget(t, scriptix.Limits{PerMinute: 20})
-				doneAll(take(t, b, 1, scriptix.ClassPoll), test.info(time.Now()))
+				b := newBudget(t, budget.Limits{PerMinute: 20})
+				doneAll(take(t, b, 1, budget.ClassPoll), test.info(time.Now()))
 				n, end := 0, time.Now().Add(cmp.Or(test.after, time.Nanosecond))
 				for time.Now().Before(end) {
 					n += free(t, b)
@@ -202,11 +202,11 @@ func TestHeadersOnlyEverLowerTheBudget(t *testing.T) {
 func TestFiguresOfAnAnswerThatWasOvertakenDoNotRaise(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{})
+		b := newBudget(t, budget.Limits{})
 		reset := time.Now().Add(time.Minute)
-		p := take(t, b, 3, scriptix.ClassPoll)
-		p[1].Done(scriptix.RateInfo{StatusCode: 200, HasRemaining: true, Remaining: 5, Reset: reset})
-		p[0].Done(scriptix.RateInfo{StatusCode: 200, HasRemaining: true, Remaining: 6, Reset: reset})
+		p := take(t, b, 3, budget.ClassPoll)
+		p[1].Done(budget.RateInfo{StatusCode: 200, HasRemaining: true, Remaining: 5, Reset: reset})
+		p[0].Done(budget.RateInfo{StatusCode: 200, HasRemaining: true, Remaining: 6, Reset: reset})
 		assert.Equal(t, 2, free(t, b), "two were in flight and may not have been in the figure")
 		time.Sleep(59 * time.Second)
 		assert.Equal(t, 1, free(t, b), "the last ones are spread")
@@ -216,11 +216,11 @@ func TestFiguresOfAnAnswerThatWasOvertakenDoNotRaise(t *testing.T) {
 func TestTheFiguresOfADayDoNotPushOutThoseOfAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{})
+		b := newBudget(t, budget.Limits{})
 		now := time.Now()
-		p := take(t, b, 2, scriptix.ClassPoll)
-		p[0].Done(scriptix.RateInfo{StatusCode: 200, HasRemaining: true, Reset: now.Add(time.Minute)})
-		p[1].Done(scriptix.RateInfo{StatusCode: 200, HasRemaining: true, Remaining: 15_000, Reset: now.Add(10 * time.Hour)})
+		p := take(t, b, 2, budget.ClassPoll)
+		p[0].Done(budget.RateInfo{StatusCode: 200, HasRemaining: true, Reset: now.Add(time.Minute)})
+		p[1].Done(budget.RateInfo{StatusCode: 200, HasRemaining: true, Remaining: 15_000, Reset: now.Add(10 * time.Hour)})
 		assert.Equal(t, time.Minute, b.Snapshot().NextPoll.Sub(now))
 	})
 }
@@ -228,24 +228,24 @@ func TestTheFiguresOfADayDoNotPushOutThoseOfAMinute(t *testing.T) {
 func TestTheFiguresOfADayAreSpread(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(t, scriptix.Limits{})
+		b := newBudget(t, budget.Limits{})
 		// A hundredth of the day is left, and ten hours of it.
 		now := time.Now()
 		reset := now.Add(10 * time.Hour)
-		doneAll(take(t, b, 1, scriptix.ClassPoll),
-			scriptix.RateInfo{StatusCode: 200, Limit: 1000, HasRemaining: true, Remaining: 10, Reset: reset})
+		doneAll(take(t, b, 1, budget.ClassPoll),
+			budget.RateInfo{StatusCode: 200, Limit: 1000, HasRemaining: true, Remaining: 10, Reset: reset})
 		var at []time.Duration
 		for range 10 {
-			p, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+			p, err := b.Acquire(t.Context(), budget.ClassPoll)
 			require.NoError(t, err)
 			at = append(at, time.Since(now))
-			p.Done(scriptix.RateInfo{StatusCode: 200, Limit: 1000, HasRemaining: true, Remaining: 10 - len(at), Reset: reset})
+			p.Done(budget.RateInfo{StatusCode: 200, Limit: 1000, HasRemaining: true, Remaining: 10 - len(at), Reset: reset})
 		}
 		assert.Zero(t, at[0])
 		for i := range at[1:] {
 			assert.InDelta(t, time.Hour, at[i+1]-at[i], float64(time.Minute))
 		}
-		_, err := b.Acquire(t.Context(), scriptix.ClassPoll)
+		_, err := b.Acquire(t.Context(), budget.ClassPoll)
 		require.NoError(t, err)
 		assert.Equal(t, reset.UnixNano(), time.Now().UnixNano())
 	})

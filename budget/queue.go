@@ -1,4 +1,4 @@
-package scriptix
+package budget
 
 import (
 	"container/heap"
@@ -25,7 +25,7 @@ type waiter struct {
 // pump grants what can be granted, fails who has become hopeless, and sets the
 // timer for the next change that only time brings. It runs wherever something
 // changed; the lock is held, but let go while the keepers store.
-func (b *KeyBudget) pump() {
+func (b *Key) pump() {
 	for {
 		now := b.now()
 		for b.waiting() > 0 && b.open(now) {
@@ -49,7 +49,7 @@ func (b *KeyBudget) pump() {
 }
 
 // pick returns who goes next, or nil if the concurrency cap holds all of them.
-func (b *KeyBudget) pick() *waiter {
+func (b *Key) pick() *waiter {
 	for class := classes - 1; class > 0; class-- {
 		if w := b.queues[class].front; w != nil && b.passed[class] >= fairShare && b.room(class) {
 			return w
@@ -64,7 +64,7 @@ func (b *KeyBudget) pick() *waiter {
 }
 
 // count notes whom a grant to class passed over.
-func (b *KeyBudget) count(class Class) {
+func (b *Key) count(class Class) {
 	b.passed[class] = 0
 	for other := range classes {
 		if other != class && b.queues[other].n > 0 {
@@ -74,7 +74,7 @@ func (b *KeyBudget) count(class Class) {
 }
 
 // ahead counts those who go before a newcomer of the class, as far as is known.
-func (b *KeyBudget) ahead(class Class) int {
+func (b *Key) ahead(class Class) int {
 	own, above := b.queues[class].n, 0
 	for higher := range class {
 		above += b.queues[higher].n
@@ -83,7 +83,7 @@ func (b *KeyBudget) ahead(class Class) int {
 }
 
 // settle fails the waiters whose deadline no grant can meet and arms the timer.
-func (b *KeyBudget) settle(now time.Duration) {
+func (b *Key) settle(now time.Duration) {
 	at, why := now, ""
 	if b.waiting() > 0 {
 		at, why = b.earliest(now, 1)
@@ -109,7 +109,7 @@ func (b *KeyBudget) settle(now time.Duration) {
 	b.wakeAt = at
 }
 
-func (b *KeyBudget) wake() {
+func (b *Key) wake() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.wakeAt = -1
@@ -118,7 +118,7 @@ func (b *KeyBudget) wake() {
 
 // recheck fails every waiter whose place in the queue lies beyond its deadline.
 // It looks at all of them, so it runs when a 429 has moved everything at once.
-func (b *KeyBudget) recheck(now time.Duration) {
+func (b *Key) recheck(now time.Duration) {
 	above := 0
 	for class := range classes {
 		own := 0
@@ -138,7 +138,7 @@ func (b *KeyBudget) recheck(now time.Duration) {
 	}
 }
 
-func (b *KeyBudget) failAll(err error) {
+func (b *Key) failAll(err error) {
 	for class := range classes {
 		for b.queues[class].front != nil {
 			b.fail(b.queues[class].front, err)
@@ -146,18 +146,18 @@ func (b *KeyBudget) failAll(err error) {
 	}
 }
 
-func (b *KeyBudget) fail(w *waiter, err error) {
+func (b *Key) fail(w *waiter, err error) {
 	b.drop(w)
 	w.err = err
 	close(w.ready)
 }
 
-func (b *KeyBudget) drop(w *waiter) {
+func (b *Key) drop(w *waiter) {
 	b.queues[w.class].remove(w)
 	b.urgent.remove(w)
 }
 
-func (b *KeyBudget) waiting() int {
+func (b *Key) waiting() int {
 	return b.queues[ClassResult].n + b.queues[ClassSubmit].n + b.queues[ClassPoll].n
 }
 
