@@ -103,13 +103,13 @@ func (c *core) target(k call) (*url.URL, error) {
 
 // badAnswer is a 2xx that is no answer to the question.
 func (c *core) badAnswer(k call, ans *answer, cause error) *Error {
-	e := decodeError(ans.status, ans.header, nil, c.hide)
+	e := decodeError(ans.status, ans.header, nil, c.redact)
 	e.Op, e.JobID, e.Attempts = k.op, k.jobID, ans.attempts
 	e.Message = "the answer cannot be read"
 	if syntax, ok := errors.AsType[*json.SyntaxError](cause); ok {
 		// The offset helps; the text itself stays out.
 		cause = fmt.Errorf("no valid JSON at byte %d of %d", syntax.Offset, len(ans.body))
 	}
-	e.Err = c.quiet(fmt.Errorf("%w: %w", ErrBadAnswer, cause))
+	e.Err = c.redact.Error(fmt.Errorf("%w: %w", ErrBadAnswer, cause))
 	return e
 }

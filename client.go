@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/scriptix-io/scriptix-go/internal/redact"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -32,15 +33,15 @@ type Client struct {
 
 // core holds what all services of a client share.
 type core struct {
-	key         secret
+	key         redact.Secret
 	base        *url.URL
 	userAgent   string
 	transport   http.RoundTripper // for every call but uploads
 	uploads     http.RoundTripper // HTTP/1.1 alone
 	budget      Budget
 	cfg         *config
-	hide        func(string) string
-	callbackURL secret
+	redact      redact.Redactor
+	callbackURL redact.Secret
 	handler     http.Handler
 	waits       *scheduler
 	hooks       hooks
@@ -54,8 +55,8 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 		return nil, err
 	}
 	c := &core{
-		key: keep(cfg.key), base: cfg.base, userAgent: userAgent(cfg.application), cfg: cfg,
-		transport: cfg.transport, budget: cfg.budget, hide: hider(cfg.key), callbackURL: keep(cfg.callbackURL),
+		key: redact.Keep(cfg.key), base: cfg.base, userAgent: userAgent(cfg.application), cfg: cfg,
+		transport: cfg.transport, budget: cfg.budget, redact: redact.New(cfg.key), callbackURL: redact.Keep(cfg.callbackURL),
 	}
 	if c.transport == nil {
 		c.transport = ownTransport()

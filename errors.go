@@ -13,6 +13,7 @@ import (
 
 	"github.com/scriptix-io/scriptix-go/budget"
 	"github.com/scriptix-io/scriptix-go/internal/lenient"
+	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
 // Error is a failed call: what the service answered, or why no answer came.
@@ -239,9 +240,9 @@ func invalid(op, field, problem string) *Error {
 // decodeError makes an [*Error] of an answer. The body may be any of the shapes
 // the service and the proxies before it are known to send; what is not JSON
 // adds nothing, for a redirect's HTML holds the target's URL.
-func decodeError(status int, header http.Header, body []byte, hide func(string) string) *Error {
+func decodeError(status int, header http.Header, body []byte, r redact.Redactor) *Error {
 	// The key first: cut by the limit it would not be found any more.
-	show := func(s string, limit int) string { return clean(hide(s), limit) }
+	show := func(s string, limit int) string { return redact.Line(r(s), limit) }
 	e := &Error{StatusCode: status, RequestID: show(header.Get("X-Request-Id"), 128)}
 	if after, ok := lenient.RetryAfter(header.Get("Retry-After"), lenient.AnswerTime(header)); ok {
 		e.RetryAfter = after

@@ -2,13 +2,15 @@ package scriptix
 
 import (
 	"net/http"
+
+	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
 // What only tests see.
 
 // DecodeError decodes an error's body without a server, for the fuzzer.
 func DecodeError(status int, body []byte, key string) *Error {
-	return decodeError(status, http.Header{}, body, hider(key))
+	return decodeError(status, http.Header{}, body, redact.New(key))
 }
 
 // WithChunkSize makes chunks small enough for tests of many.

@@ -178,7 +178,7 @@ func (c *core) localFailure(op string, err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
-	return &Error{Op: op, Err: c.quiet(err)}
+	return &Error{Op: op, Err: c.redact.Error(err)}
 }
 
 // metadata is what Upload-Metadata tells the service of the recording.

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
 // RetryPolicy says how often and how patiently a call is repeated. The zero
@@ -84,7 +86,7 @@ func (x *exchange) run(target *url.URL) (*answer, error) {
 	// opened once per attempt and net/http has no way to open it unseen.
 	req, err := retryablehttp.NewRequestWithContext(x.ctx, x.call.method, target.String(), nil)
 	if err != nil {
-		return nil, &Error{Op: x.call.op, JobID: x.call.jobID, Err: x.core.quiet(stripURL(err))}
+		return nil, &Error{Op: x.call.op, JobID: x.call.jobID, Err: x.core.redact.Error(redact.StripURL(err))}
 	}
 	req.GetBody = nil // made by retryablehttp, and net/http would send its empty body in place of ours
 	req.Header = header
@@ -114,7 +116,7 @@ func (x *exchange) once(target *url.URL, header http.Header) (*answer, error) {
 // comes with the failure that was waited out beside it.
 func (x *exchange) failure(err error) error {
 	if x.err == nil {
-		return x.fail(stripURL(err))
+		return x.fail(redact.StripURL(err))
 	}
 	e, ok := x.err.(*Error)                                        //nolint:errorlint // an unknown outcome stays one
 	if ended := x.ctx.Err(); !ok || ended == nil || err != ended { //nolint:errorlint // the bare error is what an interrupted wait returns
@@ -144,7 +146,7 @@ func (x *exchange) checkRetry(_ context.Context, resp *http.Response, err error)
 
 // lost deals with an attempt that brought no answer.
 func (x *exchange) lost(err error) (retry bool) {
-	err = stripURL(err)
+	err = redact.StripURL(err)
 	if local := x.sent.localError(); local != nil {
 		// net/http reports a failed read as if the network had failed.
 		x.err = x.fail(local)
@@ -182,7 +184,7 @@ func (x *exchange) answered(resp *http.Response) (retry bool) {
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
 	whole := x.sent.seal()
-	e := decodeError(resp.StatusCode, resp.Header, body, x.core.hide)
+	e := decodeError(resp.StatusCode, resp.Header, body, x.core.redact)
 	e.Op, e.JobID, e.Attempts = x.call.op, x.call.jobID, x.attempts
 	if in, ok := resp.Body.(*incoming); ok && in.info.RetryAfter == 0 {
 		in.info.RetryAfter = e.RetryAfter // it may stand in the body alone
@@ -292,7 +294,7 @@ func (p RetryPolicy) next(ctx context.Context, attempts int, e *Error) (wait tim
 }
 
 func (x *exchange) fail(cause error) *Error {
-	return &Error{Op: x.call.op, JobID: x.call.jobID, Attempts: x.attempts, Err: x.core.quiet(cause)}
+	return &Error{Op: x.call.op, JobID: x.call.jobID, Attempts: x.attempts, Err: x.core.redact.Error(cause)}
 }
 
 func (x *exchange) unknown(e *Error) {
@@ -354,14 +356,6 @@ func permanent(err error) bool {
 		}
 	}
 	return false
-}
-
-// stripURL removes the *url.Error around err, which would print the URL.
-func stripURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
 }
 
 // ctxError is why ctx ended, the caller's cause included.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-querystring/query"
+
+	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
 // STTService turns recordings into transcripts. It is safe for concurrent use.
@@ -143,7 +145,7 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	}
 	x, err := a.measure()
 	if err != nil {
-		return nil, &Error{Op: op, Err: s.core.quiet(err)}
+		return nil, &Error{Op: op, Err: s.core.redact.Error(err)}
 	}
 	if sub.resume != nil {
 		return s.resumeUpload(ctx, a, x, sub)
@@ -226,7 +228,7 @@ func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, err
 		job.ID, job.Source = jobID, SourcePoll
 		return nil, &JobFailedError{Job: job}
 	case t.JobID != "" && t.JobID != jobID:
-		return nil, s.core.badAnswer(k, ans, fmt.Errorf("it is about job %q", clean(t.JobID, 128)))
+		return nil, s.core.badAnswer(k, ans, fmt.Errorf("it is about job %q", redact.Line(t.JobID, 128)))
 	case !transcript:
 		return nil, s.core.badAnswer(k, ans, errors.New("it holds no transcript"))
 	}
@@ -310,7 +312,7 @@ func (c *core) status(ctx context.Context, k call) (*Job, error) {
 		case j.Status == "":
 			return errors.New("it holds no status")
 		case j.ID != "" && j.ID != k.jobID:
-			return fmt.Errorf("it is about job %q", clean(j.ID, 128))
+			return fmt.Errorf("it is about job %q", redact.Line(j.ID, 128))
 		}
 		j.ID, j.Source = k.jobID, SourcePoll
 		return nil

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
 // Resumable uploads speak TUS 1.0.0, its core and the creation extension: POST
@@ -174,7 +176,7 @@ func (u *upload) ask(ctx context.Context) error {
 		return err
 	}
 	if length := ans.header.Get("Upload-Length"); length != "" && length != strconv.FormatInt(u.size, 10) {
-		return u.core.badAnswer(k, ans, fmt.Errorf("%w: the upload is %q bytes long, not %d", errProtocol, clean(length, 32), u.size))
+		return u.core.badAnswer(k, ans, fmt.Errorf("%w: the upload is %q bytes long, not %d", errProtocol, redact.Line(length, 32), u.size))
 	}
 	most := u.handed.Load()
 	if u.resumed {
@@ -202,7 +204,7 @@ func (u *upload) confirm(k call, ans *answer, most int64) error {
 	case raw == "":
 		err = errors.New("it has no Upload-Offset")
 	case err != nil || offset < 0:
-		err = fmt.Errorf("its Upload-Offset %q is no offset", clean(raw, 32))
+		err = fmt.Errorf("its Upload-Offset %q is no offset", redact.Line(raw, 32))
 	case offset < u.offset:
 		err = fmt.Errorf("its Upload-Offset %d is behind %d, which was confirmed before", offset, u.offset)
 	case offset > most:

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
 // The service's endpoints and JSON shapes. The published documentation
@@ -49,7 +51,7 @@ func (j *Job) UnmarshalJSON(data []byte) error {
 		Raw:        append(json.RawMessage(nil), data...),
 	}
 	if j.Status.Terminal() && !j.Status.Succeeded() {
-		j.Failure = clean(hideURLs(firstText(top["error"], object(top["error"])["message"], top["error_message"], top["message"])), 1024)
+		j.Failure = redact.Line(redact.URLs(firstText(top["error"], object(top["error"])["message"], top["error_message"], top["message"])), 1024)
 	}
 	return nil
 }

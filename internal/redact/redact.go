@@ -1,0 +1,90 @@
+// Package redact keeps secrets out of what is printed: the key, the queries and
+// users of URLs, and whatever else a foreign text brings along.
+package redact
+
+import (
+	"errors"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// Secret is a text that fmt cannot print, however deep it looks.
+type Secret func() string
+
+// Keep makes a secret of a text.
+func Keep(s string) Secret { return func() string { return s } }
+
+var (
+	// In quotes a URL goes on to their end, one that cannot be parsed too.
+	urlQuery = regexp.MustCompile(`(?i)("https?://[^?"]*)\?[^"]*|(https?://[^\s?"'<>]*)\?[^\s"'<>]*`)
+	urlUser  = regexp.MustCompile(`(?i)("[a-z][a-z0-9+.-]*://)[^"]*@|([a-z][a-z0-9+.-]*://)[^\s"'<>]*@`)
+)
+
+// Redactor removes the key, and the secrets of every URL, from a text that came
+// from elsewhere.
+type Redactor func(string) string
+
+// New makes the redactor of a key.
+func New(key string) Redactor {
+	return func(s string) string {
+		if key != "" && strings.Contains(s, key) {
+			s = strings.ReplaceAll(s, key, "[key]")
+		}
+		return URLs(s)
+	}
+}
+
+// URLs removes the query and the user of every URL in a text.
+func URLs(s string) string {
+	if !strings.Contains(s, "://") {
+		return s
+	}
+	return urlUser.ReplaceAllString(urlQuery.ReplaceAllString(s, "$1$2?[query]"), "$1$2[user]@")
+}
+
+// redactedError is an error of somebody else's with a text that is fit to be seen:
+// that of a transport, say, which may quote a proxy's URL or the answer.
+type redactedError struct {
+	error
+	text string
+}
+
+func (e *redactedError) Error() string { return e.text }
+
+func (e *redactedError) Unwrap() error { return e.error }
+
+// Error makes an error safe to print.
+func (r Redactor) Error(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	safe := Line(r(text), 1024)
+	if safe == text {
+		return err
+	}
+	return &redactedError{err, safe}
+}
+
+// Line makes a foreign text fit for a log line.
+func Line(s string, limit int) string {
+	if len(s) > limit {
+		s = s[:limit] + "..."
+	}
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "")))
+}
+
+// StripURL removes the *url.Error around err, which would print the URL.
+func StripURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
