@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
-	"github.com/scriptix-io/scriptix-go/internal/record"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
 const (
@@ -60,7 +60,7 @@ func (r *run) fetch(it *item, tries int) {
 // disproved ends an item whose job was announced as done and was not.
 func (r *run) disproved(it *item, failed *scriptix.JobFailedError) {
 	rec, err := r.insist(it.key, func(rec Record) Record {
-		return record.Disproved(rec, hideToken(failed.Job.Failure, it.token), time.Now())
+		return ledger.Disproved(rec, hideToken(failed.Job.Failure, it.token), time.Now())
 	})
 	if err != nil {
 		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w: %w", ErrLedger, err, failed))
@@ -97,7 +97,7 @@ func (r *run) deliver(it *item, t *scriptix.Transcript, sunk, tries int) {
 		r.hand(it, t)
 		return
 	}
-	_, err := r.insist(it.key, record.Finished)
+	_, err := r.insist(it.key, ledger.Finished)
 	for _, input := range r.end(it) {
 		o := r.outcome(it, input, StateDone)
 		o.Transcript = t
@@ -118,7 +118,7 @@ func (r *run) hand(it *item, t *scriptix.Transcript) {
 		var after func()
 		if i == len(inputs)-1 {
 			// If it cannot be stored, the next run brings the transcript again.
-			after = func() { _, _ = r.insist(it.key, record.Finished) }
+			after = func() { _, _ = r.insist(it.key, ledger.Finished) }
 		}
 		r.emit(o, after)
 	}

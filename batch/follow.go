@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
-	"github.com/scriptix-io/scriptix-go/internal/record"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
 // reread is how often the records of unknown outcomes are read though nothing
@@ -104,7 +104,7 @@ func (r *run) heard(it *item, job *scriptix.Job, err error) {
 		if job.Source == scriptix.SourceWebhook && rec.Phase.Ended() {
 			return rec // the same callback, stored before the client heard of it
 		}
-		return record.Polled(rec, job.Status.Succeeded(), hideToken(job.Failure, it.token), string(job.Source), job.Duration, time.Now())
+		return ledger.Polled(rec, job.Status.Succeeded(), hideToken(job.Failure, it.token), string(job.Source), job.Duration, time.Now())
 	})
 	if err != nil {
 		r.finish(it, StateInterrupted, errors.Join(ErrLedger, err))

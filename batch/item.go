@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
-	"github.com/scriptix-io/scriptix-go/internal/record"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
 // item is one recording on its way through a run. Whoever has set its stage to
@@ -84,7 +84,7 @@ func (r *run) claim(it *item) {
 		r.advance(it, rec)
 		return
 	}
-	rec, _, err := r.l.Claim(r.always, record.New(it.key, r.first(it).Audio.Name(), newToken(), r.id, time.Now()))
+	rec, _, err := r.l.Claim(r.always, ledger.New(it.key, r.first(it).Audio.Name(), newToken(), r.id, time.Now()))
 	if err == nil {
 		rec, err = r.takeOver(rec)
 	}
@@ -100,10 +100,10 @@ func (r *run) claim(it *item) {
 func (r *run) takeOver(rec Record) (Record, error) {
 	switch {
 	case rec.Phase == Rejected:
-		return r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) { return record.Reclaimed(rec, r.id) })
+		return r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) { return ledger.Reclaimed(rec, r.id) })
 	case rec.Phase == Sent && rec.Owner != r.id && rec.Upload == "":
 		return r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) {
-			return record.Lost(rec, "the process ended before the service's answer was stored", time.Now()), nil
+			return ledger.Lost(rec, "the process ended before the service's answer was stored", time.Now()), nil
 		})
 	}
 	return rec, nil
@@ -164,7 +164,7 @@ func (r *run) resolve(it *item, rec Record) {
 	switch {
 	case r.o.ResubmitAfter > 0 && age >= r.o.ResubmitAfter:
 		rec, err := r.l.Apply(r.always, it.key, func(rec Record) (Record, error) {
-			return record.Reclaimed(record.Lost(rec, it.lost.Error(), time.Now()), r.id)
+			return ledger.Reclaimed(ledger.Lost(rec, it.lost.Error(), time.Now()), r.id)
 		})
 		if errors.Is(err, ErrMoved) {
 			rec, err = r.l.Get(r.always, ByKey, it.key)

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/scriptix-io/scriptix-go/internal/record"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
 // Ledger is the memory of a batch: a record for each recording, authentic
@@ -85,26 +85,26 @@ type Ledger interface {
 //
 // It holds the token of the callback URL and of a resumable upload, which do
 // not belong into logs; [Export] leaves them out.
-type Record = record.Record
+type Record = ledger.Record
 
 // Phase is how far a record is; [State] is what a run reports.
-type Phase = record.Phase
+type Phase = ledger.Phase
 
 // The phases of a record.
 const (
-	Claimed   = record.Claimed   // the key is taken, and no job can exist
-	Sent      = record.Sent      // the last byte may have gone out: a job may exist
-	Unknown   = record.Unknown   // the answer was lost, or its process died: a job may exist
-	Submitted = record.Submitted // the job is known and runs
-	Completed = record.Completed // the job has ended well; its transcript is still to be handed over
-	Failed    = record.Failed    // the job has ended without a transcript
-	Done      = record.Done      // the transcript was handed over
-	Rejected  = record.Rejected  // no job was made; a later run tries again
-	Abandoned = record.Abandoned // an unknown outcome that was given up with [Abandon]
+	Claimed   = ledger.Claimed   // the key is taken, and no job can exist
+	Sent      = ledger.Sent      // the last byte may have gone out: a job may exist
+	Unknown   = ledger.Unknown   // the answer was lost, or its process died: a job may exist
+	Submitted = ledger.Submitted // the job is known and runs
+	Completed = ledger.Completed // the job has ended well; its transcript is still to be handed over
+	Failed    = ledger.Failed    // the job has ended without a transcript
+	Done      = ledger.Done      // the transcript was handed over
+	Rejected  = ledger.Rejected  // no job was made; a later run tries again
+	Abandoned = ledger.Abandoned // an unknown outcome that was given up with [Abandon]
 )
 
 // Event is an authentic callback about the end of a job, as a ledger parks it.
-type Event = record.Event
+type Event = ledger.Event
 
 // Index is what [Ledger.Get] looks a record up by.
 type Index int
@@ -137,8 +137,8 @@ var (
 	ErrFormat   = errors.New("batch: the file is no ledger that this version can read")
 	ErrClosed   = errors.New("batch: the ledger is closed")
 	ErrJobTaken = errors.New("batch: the job is bound to another record")
-	ErrRule     = record.ErrRule  // a change that no record may make
-	ErrMoved    = record.ErrMoved // a change that came too late
+	ErrRule     = ledger.ErrRule  // a change that no record may make
+	ErrMoved    = ledger.ErrMoved // a change that came too late
 )
 
 // MaxKey is the longest key, token or job id in bytes.
@@ -146,12 +146,12 @@ const MaxKey = 1024
 
 // CheckChange says what is wrong with storing r in place of old, an [ErrRule].
 // Each ledger calls it before it stores, so that an end is never overwritten.
-func CheckChange(old, r Record) error { return record.Check(old, r) }
+func CheckChange(old, r Record) error { return ledger.Check(old, r) }
 
 // Heard is the record after the event, as [Ledger.Apply] needs it where it
 // takes parked events out. Duplicates and contradictions are counted and change
 // nothing else.
-func Heard(r Record, e Event) Record { return record.Heard(r, e) }
+func Heard(r Record, e Event) Record { return ledger.Heard(r, e) }
 
 // Export writes all records of a ledger as JSON lines, one each, without the
 // tokens that open a callback URL or an upload.
@@ -172,7 +172,7 @@ func Export(ctx context.Context, l Ledger, w io.Writer) error {
 // which may be billed a second time, or that was abandoned or rejected. The
 // error is [ErrMoved] in any other phase.
 func Resubmit(ctx context.Context, l Ledger, key string) error {
-	_, err := l.Apply(ctx, key, func(r Record) (Record, error) { return record.Reclaimed(r, "") })
+	_, err := l.Apply(ctx, key, func(r Record) (Record, error) { return ledger.Reclaimed(r, "") })
 	return err
 }
 
@@ -180,7 +180,7 @@ func Resubmit(ctx context.Context, l Ledger, key string) error {
 // waiting for a callback, and never sends it again, unless [Resubmit] says so. A
 // callback that comes after all still brings its transcript to the next run.
 func Abandon(ctx context.Context, l Ledger, key string) error {
-	_, err := l.Apply(ctx, key, record.GivenUp)
+	_, err := l.Apply(ctx, key, ledger.GivenUp)
 	return err
 }
 
@@ -231,7 +231,7 @@ func changed(old Record, change func(Record) (Record, error)) (r Record, err err
 	if err := checkName(r.JobID); err != nil {
 		return old, err
 	}
-	return r, record.Check(old, r)
+	return r, ledger.Check(old, r)
 }
 
 // wakes reports whether watchers are to hear of a change.

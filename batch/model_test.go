@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scriptix-io/scriptix-go/batch"
-	"github.com/scriptix-io/scriptix-go/internal/record"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
 // model is what a ledger and its records should be, in a few lines: for each key
@@ -98,14 +98,14 @@ func walk(t *testing.T, random *rand.Rand, file bool) {
 			}
 		case 1:
 			owner := fmt.Sprint(random.IntN(2))
-			if apply(key, func(r batch.Record) (batch.Record, error) { return record.Sending(r, owner, now) }) {
+			if apply(key, func(r batch.Record) (batch.Record, error) { return ledger.Sending(r, owner, now) }) {
 				require.Contains(t, []string{"claimed", "sent"}, was)
 				m.phase[key] = "sent"
 			} else {
 				require.NotEqual(t, "claimed", was)
 			}
 		case 2:
-			apply(key, func(r batch.Record) (batch.Record, error) { return record.Lost(r, "cut", now), nil })
+			apply(key, func(r batch.Record) (batch.Record, error) { return ledger.Lost(r, "cut", now), nil })
 			if was == "sent" {
 				m.phase[key] = "unknown"
 			}
@@ -113,7 +113,7 @@ func walk(t *testing.T, random *rand.Rand, file bool) {
 			if was != "sent" && was != "unknown" {
 				continue
 			}
-			done := apply(key, func(r batch.Record) (batch.Record, error) { return record.Accepted(r, job, 0, now, now), nil })
+			done := apply(key, func(r batch.Record) (batch.Record, error) { return ledger.Accepted(r, job, 0, now, now), nil })
 			require.Equal(t, !taken, done, "a job is bound to one record")
 			if done {
 				m.bind(key, job)
@@ -125,18 +125,18 @@ func walk(t *testing.T, random *rand.Rand, file bool) {
 			if known != "" {
 				require.Equal(t, job, m.job[known])
 				require.True(t, apply(known, func(r batch.Record) (batch.Record, error) {
-					return record.Heard(r, batch.Event{JobID: job, Failed: failed, At: now}), nil
+					return ledger.Heard(r, batch.Event{JobID: job, Failed: failed, At: now}), nil
 				}))
 			}
 			m.event(job, failed)
 		case 7: // a poll
 			ok := random.IntN(2) == 0
-			apply(key, func(r batch.Record) (batch.Record, error) { return record.Polled(r, ok, "why", "poll", 0, now), nil })
+			apply(key, func(r batch.Record) (batch.Record, error) { return ledger.Polled(r, ok, "why", "poll", 0, now), nil })
 			if was == "submitted" {
 				m.phase[key] = map[bool]string{true: "completed", false: "failed"}[ok]
 			}
 		case 8:
-			apply(key, func(r batch.Record) (batch.Record, error) { return record.Finished(r), nil })
+			apply(key, func(r batch.Record) (batch.Record, error) { return ledger.Finished(r), nil })
 			if was == "completed" {
 				m.phase[key] = "done"
 			}
@@ -144,7 +144,7 @@ func walk(t *testing.T, random *rand.Rand, file bool) {
 			if file && random.IntN(5) == 0 {
 				require.NoError(t, l.Close())
 				l = open()
-			} else if apply(key, func(r batch.Record) (batch.Record, error) { return record.Reclaimed(r, "0") }) {
+			} else if apply(key, func(r batch.Record) (batch.Record, error) { return ledger.Reclaimed(r, "0") }) {
 				require.Equal(t, "unknown", was, "only what nobody knows is claimed again")
 				m.phase[key] = "claimed"
 			}

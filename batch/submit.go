@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
-	"github.com/scriptix-io/scriptix-go/internal/record"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
 const (
@@ -85,7 +85,7 @@ func (r *run) send(it *item, rec Record) (*scriptix.Job, error) {
 
 	// From here on a job may exist: that has to be known before the last byte goes.
 	mark := func() error {
-		if err := r.change(it.key, func(rec Record) (Record, error) { return record.Sending(rec, r.id, time.Now()) }); err != nil {
+		if err := r.change(it.key, func(rec Record) (Record, error) { return ledger.Sending(rec, r.id, time.Now()) }); err != nil {
 			return err
 		}
 		whole.Store(true)
@@ -105,7 +105,7 @@ func (r *run) send(it *item, rec Record) (*scriptix.Job, error) {
 				return err
 			}
 		}
-		return r.change(it.key, func(rec Record) (Record, error) { return record.Uploading(rec, token, sum, r.id) })
+		return r.change(it.key, func(rec Record) (Record, error) { return ledger.Uploading(rec, token, sum, r.id) })
 	})}
 	if r.o.OnProgress != nil {
 		opts = append(opts, scriptix.OnProgress(func(sent, total int64) { r.o.OnProgress(input, sent, total) }))
@@ -138,9 +138,9 @@ func (r *run) resumed(ctx context.Context, a scriptix.Audio, rec Record) (Record
 	}
 	rec, err := r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) { //nolint:contextcheck // stored though ctx ended
 		if differs {
-			return record.UploadGone(rec, changed, time.Now()), nil
+			return ledger.UploadGone(rec, changed, time.Now()), nil
 		}
-		return record.Uploading(rec, rec.Upload, rec.Sum, r.id)
+		return ledger.Uploading(rec, rec.Upload, rec.Sum, r.id)
 	})
 	if err != nil {
 		return rec, fmt.Errorf("%w: %w", ErrLedger, err)
@@ -153,7 +153,7 @@ func (r *run) accepted(it *item, job *scriptix.Job) {
 	it.jobID = job.ID
 	now := time.Now()
 	due := now.Add(job.Duration/5 + 3*time.Minute) // the priors of the waiting, and its grace
-	rec, err := r.insist(it.key, func(rec Record) Record { return record.Accepted(rec, job.ID, job.Duration, due, now) })
+	rec, err := r.insist(it.key, func(rec Record) Record { return ledger.Accepted(rec, job.ID, job.Duration, due, now) })
 	if err != nil {
 		r.finish(it, StateInterrupted, fmt.Errorf("%w: the job was made, and its id is not stored: %w", ErrLedger, err))
 		return
@@ -166,7 +166,7 @@ func (r *run) accepted(it *item, job *scriptix.Job) {
 func (r *run) failed(it *item, err error, try int, pause *time.Duration) (again bool) {
 	interrupted, resumable := errors.AsType[*scriptix.UploadInterruptedError](err)
 	e, _ := errors.AsType[*scriptix.Error](err)
-	unsent := func(rec Record) Record { return record.Unsent(rec, r.id) }
+	unsent := func(rec Record) Record { return ledger.Unsent(rec, r.id) }
 	switch {
 	case errors.Is(err, ErrMoved):
 		return true // somebody else was faster: the record tells
@@ -175,16 +175,16 @@ func (r *run) failed(it *item, err error, try int, pause *time.Duration) (again 
 		return false
 	case errors.Is(err, scriptix.ErrUnknownOutcome):
 		it.lost = err
-		return r.after(it, err, false, func(rec Record) Record { return record.Lost(rec, err.Error(), time.Now()) })
+		return r.after(it, err, false, func(rec Record) Record { return ledger.Lost(rec, err.Error(), time.Now()) })
 	case e != nil && errors.Is(err, scriptix.ErrNotFound) && e.Op != "stt.submit" && (!resumable || e.Op == "files.head"):
 		// The upload is gone at the service.
-		if !r.after(it, err, true, func(rec Record) Record { return record.UploadGone(rec, err.Error(), time.Now()) }) {
+		if !r.after(it, err, true, func(rec Record) Record { return ledger.UploadGone(rec, err.Error(), time.Now()) }) {
 			return false
 		}
 	case resumable:
 		token := interrupted.Token
 		if !r.after(it, err, true, func(rec Record) Record {
-			if kept, err := record.Uploading(rec, token, rec.Sum, r.id); err == nil {
+			if kept, err := ledger.Uploading(rec, token, rec.Sum, r.id); err == nil {
 				return kept
 			}
 			return rec
@@ -243,7 +243,7 @@ func (r *run) haltFor(err error) {
 }
 
 func (r *run) reject(it *item, err error) {
-	rec, ledgerErr := r.insist(it.key, func(rec Record) Record { return record.Refused(rec, err.Error(), r.id) })
+	rec, ledgerErr := r.insist(it.key, func(rec Record) Record { return ledger.Refused(rec, err.Error(), r.id) })
 	switch {
 	case ledgerErr != nil:
 		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w; before that: %w", ErrLedger, ledgerErr, err))

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
-	"github.com/scriptix-io/scriptix-go/internal/record"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -72,7 +72,7 @@ func store(ctx context.Context, l Ledger, e webhook.Event) error {
 		if err != nil || key == "" {
 			return err
 		}
-		_, err = l.Apply(ctx, key, func(r Record) (Record, error) { return record.Heard(r, heard), nil })
+		_, err = l.Apply(ctx, key, func(r Record) (Record, error) { return ledger.Heard(r, heard), nil })
 		if !errors.Is(err, ErrJobTaken) {
 			return err
 		}

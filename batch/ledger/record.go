@@ -1,9 +1,9 @@
-// Package record holds what a ledger keeps of one recording, and the rules by
+// Package ledger holds what a ledger keeps of one recording, and the rules by
 // which that moves: forward only, whatever is heard, and how often.
 //
 // The rules are pure functions, so that a file and a database shared by many
 // machines apply the same ones.
-package record
+package ledger
 
 import (
 	"errors"
