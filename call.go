@@ -43,7 +43,6 @@ type answer struct {
 
 // Bounds of what is read of an answer.
 const (
-	maxHeader = 256 << 10 // by our own transport
 	maxError  = 64 << 10
 	maxAnswer = 1 << 20
 	maxResult = 256 << 20

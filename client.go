@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/scriptix-io/scriptix-go/internal/redact"
+	"github.com/scriptix-io/scriptix-go/internal/transport"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -59,9 +60,9 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 		transport: cfg.transport, budget: cfg.budget, redact: redact.New(cfg.key), callbackURL: redact.Keep(cfg.callbackURL),
 	}
 	if c.transport == nil {
-		c.transport = ownTransport()
+		c.transport = transport.New()
 	}
-	c.uploads = uploadTransport(c.transport)
+	c.uploads = transport.ForUploads(c.transport)
 	if c.budget == nil {
 		if c.budget, err = NewBudget(cfg.limits); err != nil {
 			return nil, err

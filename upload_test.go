@@ -358,3 +358,49 @@ func TestContextEndsAHangingReaderAtAtOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestUploadAsksBeforeItSendsWhenItIsLargeOrWasRefused(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		size int64
+		asks []string // the Expect header of each attempt
+	}{
+		"small, then refused": {2 << 20, []string{"", "100-continue"}},
+		"tiny, then refused":  {2000, []string{"", ""}},
+		"large":               {64 << 20, []string{"100-continue", "100-continue"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: http.StatusTooManyRequests, IgnoreBody: true, RetryAfter: "1", Times: 2})
+				c := newClient(t, fake, scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 2, MinWait: time.Millisecond, MaxWait: time.Millisecond}))
+				var read atomic.Int64
+
+				_, err := c.STT.Submit(t.Context(), scriptix.ReaderAt("a.wav", readCounter{tape{tt.size}, &read}, tt.size), english)
+
+				require.ErrorIs(t, err, scriptix.ErrRateLimited)
+				var asks []string
+				for _, r := range requestsTo(fake, scriptixtest.Submit) {
+					asks = append(asks, r.Header.Get("Expect"))
+				}
+				assert.Equal(t, tt.asks, asks)
+				if tt.asks[0] != "" {
+					assert.Less(t, read.Load(), int64(4096), "no more than shows what it is")
+				}
+			})
+		})
+	}
+}
+
+// readCounter counts the bytes read of a recording.
+type readCounter struct {
+	io.ReaderAt
+	n *atomic.Int64
+}
+
+func (r readCounter) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.ReaderAt.ReadAt(p, off)
+	r.n.Add(int64(n))
+	return n, err
+}

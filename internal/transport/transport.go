@@ -1,4 +1,6 @@
-package scriptix
+// Package transport makes the connections of a client: one transport for its
+// calls, and another for its uploads.
+package transport
 
 import (
 	"crypto/tls"
@@ -7,9 +9,12 @@ import (
 	"time"
 )
 
-// ownTransport is the transport of a client that was given none. It is the
+// maxHeader bounds what is read of an answer's header.
+const maxHeader = 256 << 10
+
+// New is the transport of a client that was given none. It is the
 // client's own, so that closing its connections closes nobody else's.
-func ownTransport() http.RoundTripper {
+func New() http.RoundTripper {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
@@ -23,10 +28,10 @@ func ownTransport() http.RoundTripper {
 	}
 }
 
-// uploadTransport makes the transport of uploads: a clone of rt that speaks
+// ForUploads makes the transport of uploads: a clone of rt that speaks
 // HTTP/1.1 alone, for over HTTP/2 the same gigabyte costs twice the time, and
 // a hundred times where latency meets small windows.
-func uploadTransport(rt http.RoundTripper) http.RoundTripper {
+func ForUploads(rt http.RoundTripper) http.RoundTripper {
 	t, ok := rt.(*http.Transport)
 	if !ok {
 		return rt

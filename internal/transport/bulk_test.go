@@ -1,8 +1,10 @@
-package scriptix_test
+package transport_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"io"
 	"net"
 	"net/http"
@@ -17,6 +19,54 @@ import (
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/scriptixtest"
 )
+
+// english is what every upload here is sent with.
+var english = scriptix.SubmitParams{Language: "en"}
+
+// tape is made-up audio of any length, the same bytes each time.
+type tape struct{ size int64 }
+
+func (p tape) ReadAt(b []byte, off int64) (int, error) {
+	n := int(min(int64(len(b)), max(p.size-off, 0)))
+	for i := range b[:n] {
+		at := off + int64(i)
+		b[i] = byte(at*31 + at>>8*7 + at>>20)
+	}
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (p tape) audio() scriptix.Audio { return scriptix.ReaderAt("tape.wav", p, p.size) }
+
+func (p tape) sum(t *testing.T) string {
+	t.Helper()
+	h := sha256.New()
+	_, err := io.Copy(h, io.NewSectionReader(p, 0, p.size))
+	require.NoError(t, err)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// newClient makes a client of the fake.
+func newClient(t *testing.T, fake *scriptixtest.Server, opts ...scriptix.Option) *scriptix.Client {
+	t.Helper()
+	opts = append([]scriptix.Option{scriptix.WithBaseURL(fake.URL()), scriptix.WithHTTPClient(fake.HTTPClient()), scriptix.WithLimits(scriptix.Limits{})}, opts...)
+	c, err := scriptix.New(fake.APIKey(), opts...)
+	require.NoError(t, err)
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// protocol is that of the first request to an endpoint.
+func protocol(fake *scriptixtest.Server, on scriptixtest.Endpoint) string {
+	for _, r := range fake.Requests() {
+		if r.Endpoint == on {
+			return r.Proto
+		}
+	}
+	return ""
+}
 
 // writeCounter counts what is handed to the network, and how often.
 type writeCounter struct {
@@ -72,7 +122,7 @@ func TestLargeBodyIsHandedToTheNetworkInLargePieces(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, fake.Jobs(), 1)
 			assert.Equal(t, tape{size}.sum(t), fake.Jobs()[0].SHA256)
-			assert.Equal(t, "HTTP/1.1", requestsTo(fake, tt.on)[0].Proto)
+			assert.Equal(t, "HTTP/1.1", protocol(fake, tt.on))
 			require.Greater(t, bytes.Load(), int64(size), "all of it is counted")
 			// crypto/tls would write 512 records, each by itself, and net/http
 			// 256 times. A write that takes long on a busy machine is followed
@@ -136,7 +186,7 @@ func TestTLSHandshakeThatNobodyAnswersEndsAfterTheTransportsTimeout(t *testing.T
 		require.NoError(t, err)
 		start := time.Now()
 
-		_, err = c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
+		_, err = c.STT.Submit(t.Context(), tape{2000}.audio(), english)
 
 		require.ErrorContains(t, err, "TLS handshake timeout")
 		require.NotErrorIs(t, err, scriptix.ErrUnknownOutcome)
@@ -160,54 +210,8 @@ func TestCallersOwnTLSDialerIsUsedForUploads(t *testing.T) {
 	}
 	c := newClient(t, fake, scriptix.WithHTTPClient(&http.Client{Transport: transport}))
 
-	_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
+	_, err := c.STT.Submit(t.Context(), tape{2000}.audio(), english)
 
 	require.NoError(t, err)
 	assert.Equal(t, int64(1), dialed.Load())
-}
-
-func TestUploadAsksBeforeItSendsWhenItIsLargeOrWasRefused(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		size int64
-		asks []string // the Expect header of each attempt
-	}{
-		"small, then refused": {2 << 20, []string{"", "100-continue"}},
-		"tiny, then refused":  {2000, []string{"", ""}},
-		"large":               {64 << 20, []string{"100-continue", "100-continue"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
-				fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: http.StatusTooManyRequests, IgnoreBody: true, RetryAfter: "1", Times: 2})
-				c := newClient(t, fake, scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 2, MinWait: time.Millisecond, MaxWait: time.Millisecond}))
-				var read atomic.Int64
-
-				_, err := c.STT.Submit(t.Context(), scriptix.ReaderAt("a.wav", readCounter{tape{tt.size}, &read}, tt.size), english)
-
-				require.ErrorIs(t, err, scriptix.ErrRateLimited)
-				var asks []string
-				for _, r := range requestsTo(fake, scriptixtest.Submit) {
-					asks = append(asks, r.Header.Get("Expect"))
-				}
-				assert.Equal(t, tt.asks, asks)
-				if tt.asks[0] != "" {
-					assert.Less(t, read.Load(), int64(4096), "no more than shows what it is")
-				}
-			})
-		})
-	}
-}
-
-// readCounter counts the bytes read of a recording.
-type readCounter struct {
-	io.ReaderAt
-	n *atomic.Int64
-}
-
-func (r readCounter) ReadAt(p []byte, off int64) (int, error) {
-	n, err := r.ReaderAt.ReadAt(p, off)
-	r.n.Add(int64(n))
-	return n, err
 }

@@ -1,4 +1,4 @@
-package scriptix
+package transport
 
 import (
 	"context"
