@@ -29,6 +29,7 @@ import (
 type stage struct {
 	fake   *scriptixtest.Server
 	served answered
+	night  string // testdata/night
 
 	mu      sync.Mutex
 	outcome scriptixtest.Outcome
@@ -80,7 +81,11 @@ func setup(e *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	s := &stage{fake: fake, served: served, spawned: make(map[string]*process)}
+	night, err := filepath.Abs("testdata/night")
+	if err != nil {
+		return err
+	}
+	s := &stage{fake: fake, served: served, night: night, spawned: make(map[string]*process)}
 	s.outcome.Processing = 10 * time.Millisecond
 	fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 		s.mu.Lock()

@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"post":     post,
 			"source":   source,
 			"jobid":    jobid,
+			"night":    night,
 		},
 	})
 }
