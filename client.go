@@ -17,6 +17,7 @@ import (
 
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 	"github.com/scriptix-io/scriptix-go/internal/transport"
+	"github.com/scriptix-io/scriptix-go/internal/watch"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -44,7 +45,7 @@ type core struct {
 	redact      redact.Redactor
 	callbackURL redact.Secret
 	handler     http.Handler
-	waits       *scheduler
+	waits       *watch.Scheduler
 	hooks       hooks
 }
 
@@ -71,7 +72,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	cfg.retry = cfg.retry.withDefaults()
 	cfg.key, cfg.callbackURL = "", ""
 	client := &Client{STT: &STTService{core: c}, core: c}
-	c.waits = newScheduler(c)
+	c.waits = watch.New(poller{c}, c.callbackURL() != "")
 	if len(cfg.secrets) > 0 {
 		h, err := webhook.NewHandler(client.Deliver, cfg.secrets)
 		if err != nil {
@@ -119,11 +120,16 @@ func (c *Client) CloseIdleConnections() {
 // the first function that failed. An event that [webhook.NewHandler] or
 // [webhook.Verifier] did not verify must never get here.
 func (c *Client) Deliver(ctx context.Context, e webhook.Event) error {
+	job, ended, ok := endOf(e)
 	if err := c.core.hooks.run(ctx, e); err != nil {
-		c.core.waits.refused(e)
+		if ok {
+			c.core.waits.Refused(job.ID)
+		}
 		return err
 	}
-	c.core.waits.event(e)
+	if ok {
+		c.core.waits.Callback(job, ended)
+	}
 	return nil
 }
 

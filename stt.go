@@ -175,7 +175,7 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 		return nil, &UnknownOutcomeError{Sent: ans.sent, Size: ans.size, Err: err}
 	}
 	job.Source = SourceSubmit
-	s.core.waits.submitted(*job)
+	s.core.waits.Submitted(toWatch(*job))
 	return job, nil
 }
 

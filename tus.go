@@ -282,7 +282,7 @@ func (u *upload) lookUp(ctx context.Context) (*Job, error) {
 	if job.Status == "" {
 		job.Status = StatusUploaded
 	}
-	u.core.waits.submitted(*job)
+	u.core.waits.Submitted(toWatch(*job))
 	return job, nil
 }
 

@@ -2,25 +2,24 @@ package scriptix
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/watch"
 )
 
 // WaitOption tells what a wait should know of its jobs.
-type WaitOption func(*waitOptions) error
-
-type waitOptions struct {
-	submitted time.Time
-	duration  time.Duration
-}
+type WaitOption func(*watch.Options) error
 
 // SubmittedAt says when the job was submitted, if that was not done by this
 // client: otherwise it counts as submitted now, and is polled later than it
 // should be.
 func SubmittedAt(t time.Time) WaitOption {
-	return func(o *waitOptions) error {
-		o.submitted = t
+	return func(o *watch.Options) error {
+		o.Submitted = t
 		return nil
 	}
 }
@@ -28,11 +27,11 @@ func SubmittedAt(t time.Time) WaitOption {
 // ExpectDuration says how long the audio is, from which follows when the job is
 // likely to end.
 func ExpectDuration(d time.Duration) WaitOption {
-	return func(o *waitOptions) error {
+	return func(o *watch.Options) error {
 		if d < 0 {
 			return fmt.Errorf("expected duration %v is negative", d)
 		}
-		o.duration = d
+		o.Duration = d
 		return nil
 	}
 }
@@ -52,8 +51,7 @@ func (s *STTService) Wait(ctx context.Context, jobID string, opts ...WaitOption)
 	if err := s.ready(ctx, "stt.wait"); err != nil {
 		return nil, err
 	}
-	w := s.NewWatcher(opts...)
-	w.single = true
+	w := s.newWatcher(watch.Options{Single: true}, opts)
 	w.Add(Job{ID: jobID})
 	for job, err := range w.All(ctx) {
 		if err != nil {
@@ -89,53 +87,49 @@ func (s *STTService) Watch(ctx context.Context, jobIDs ...string) iter.Seq2[*Job
 // NewWatcher returns a [Watcher], which is [STTService.Watch] for a set of jobs
 // that grows. The options hold for each job that does not know better.
 func (s *STTService) NewWatcher(opts ...WaitOption) *Watcher {
-	w := &Watcher{wake: make(chan struct{}, 1)}
+	return s.newWatcher(watch.Options{}, opts)
+}
+
+func (s *STTService) newWatcher(options watch.Options, opts []WaitOption) *Watcher {
+	w := new(Watcher)
 	if w.err = s.made("stt.wait"); w.err != nil {
 		return w
 	}
-	w.waits = s.core.waits
 	for i, opt := range opts {
 		if opt == nil {
 			w.err = invalid("stt.wait", "options", fmt.Sprintf("option %d is nil", i))
-		} else if err := opt(&w.options); err != nil {
+		} else if err := opt(&options); err != nil {
 			w.err = invalid("stt.wait", "options", err.Error())
 		}
 	}
+	w.inner = s.core.waits.NewWatcher(options)
 	return w
 }
 
 // Watcher follows a set of jobs that grows. Add and Remove may be called at any
 // time, also within the loop over All; All by one goroutine at a time.
 type Watcher struct {
-	waits   *scheduler
-	options waitOptions
-	err     error         // of the options: it follows nothing
-	wake    chan struct{} // something is ready, or the set changed
-
-	// Guarded by the scheduler's lock.
-	subs    []*subscription
-	ready   []*subscription
-	refused map[*subscription]error // those that ended with an error
-	single  bool                    // the watcher of a Wait
-	hurry   bool                    // whose ctx has a deadline: its job is polled before others
-	used    bool                    // a job was added since the last All ended
-	active  bool                    // an All is running: its jobs are polled
+	inner *watch.Watcher
+	err   error // of the options: it follows nothing
 }
 
 // Add adds jobs. Of each only the ID is needed; a Duration and a CreatedAt help
 // to tell when it is worth a poll. A job that is followed already stays as it is.
 func (w *Watcher) Add(jobs ...Job) {
-	if w.err == nil {
-		w.waits.subscribe(w, jobs)
-		w.signal()
+	if w.err != nil {
+		return
 	}
+	entries := make([]watch.Job, len(jobs))
+	for i := range jobs {
+		entries[i] = toWatch(jobs[i])
+	}
+	w.inner.Add(entries...)
 }
 
 // Remove stops following jobs; they go on at the service.
 func (w *Watcher) Remove(ids ...string) {
 	if w.err == nil {
-		w.waits.unsubscribe(w, ids)
-		w.signal()
+		w.inner.Remove(ids...)
 	}
 }
 
@@ -153,44 +147,162 @@ func (w *Watcher) All(ctx context.Context) iter.Seq2[*Job, error] {
 			yield(nil, invalid("stt.wait", "context", "is nil; use context.Background"))
 			return
 		}
-		// Polls have stopped by the time that the last changes are handed out.
-		for _, c := range w.follow(ctx, yield) {
-			if !yield(c.job, c.err) {
+		for told, err := range w.inner.All(ctx) {
+			var job *Job
+			if interrupted, ok := errors.AsType[*watch.InterruptedError](err); ok {
+				err = waitError(ctx, interrupted)
+			} else if errors.Is(err, watch.ErrBusy) {
+				err = invalid("stt.wait", "watcher", "is in another loop over All")
+			} else {
+				job = fromWatch(told)
+				err = about(job.ID, err)
+			}
+			if !yield(job, err) {
 				return
 			}
 		}
 	}
 }
 
-// follow yields changes until all jobs have ended, ctx ends or the loop is left.
-// It returns what is to be said at the end.
-func (w *Watcher) follow(ctx context.Context, yield func(*Job, error) bool) (last []change) {
-	if !w.waits.activate(ctx, w) {
-		return []change{{err: invalid("stt.wait", "watcher", "is in another loop over All")}}
+// waitError is the error of a watch whose ctx ended.
+func waitError(ctx context.Context, interrupted *watch.InterruptedError) *WaitError {
+	e := &WaitError{JobID: interrupted.JobID, Last: Status(interrupted.Last), Pending: interrupted.Pending, Err: ctxError(ctx)}
+	if interrupted.Err != nil {
+		e.Err = fmt.Errorf("%w (the last poll: %w)", e.Err, interrupted.Err)
 	}
-	defer w.waits.deactivate(w)
-	for ctx.Err() == nil {
-		c, state := w.waits.next(w)
-		switch state {
-		case haveChange:
-			if !yield(c.job, c.err) {
-				return nil
-			}
-			continue
-		case allEnded:
-			return nil
-		}
-		select {
-		case <-w.wake:
-		case <-ctx.Done():
-		}
-	}
-	return w.waits.conclude(ctx, w)
+	return e
 }
 
-func (w *Watcher) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
+// about names the job in an error that ended the waits for many.
+func about(id string, err error) error {
+	if errors.Is(err, watch.ErrNoID) {
+		return invalid("stt.wait", "job id", "is empty")
 	}
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.JobID == id || id == "" {
+		return err
+	}
+	own := *e
+	own.JobID = id
+	return &own
+}
+
+// toWatch copies a job for the engine that waits.
+func toWatch(j Job) watch.Job {
+	job := watch.Job{
+		ID: j.ID, Status: string(j.Status), Progress: j.Progress, DocumentID: j.DocumentID, Language: j.Language,
+		Duration: j.Duration, CreatedAt: j.CreatedAt, Failure: j.Failure, Source: string(j.Source), Raw: j.Raw,
+	}
+	switch {
+	case j.Status.Succeeded():
+		job.State = watch.Succeeded
+	case j.Status.Terminal():
+		job.State = watch.Failed
+	}
+	return job
+}
+
+// fromWatch copies a job that the engine hands out.
+func fromWatch(j watch.Job) *Job {
+	return &Job{
+		ID: j.ID, Status: Status(j.Status), Progress: j.Progress, DocumentID: j.DocumentID, Language: j.Language,
+		Duration: j.Duration, CreatedAt: j.CreatedAt, Failure: j.Failure, Source: Source(j.Source), Raw: j.Raw,
+	}
+}
+
+// Stats is what a client's waits have come to since [New].
+type Stats struct {
+	Waiting         int // jobs somebody waits for now
+	EndedByCallback int // jobs whose end a callback told of
+	EndedByPoll     int // jobs whose end a poll found
+	Duplicates      int // callbacks for jobs that had ended, saying the same
+	Contradictions  int // callbacks and polls that contradicted an end, which stayed
+	Parked          int // authentic callbacks now kept for jobs that are not known yet
+	ParkedDropped   int // those that were let go of: over 10,000, or older than 72 hours
+	PollsSent       int
+	PollsWasted     int // of these, those that found the job running, failed, or were cut short because nobody waited any more
+
+	QueueTime  time.Duration // learned: what four jobs in five wait at most besides being processed; 1 minute until 20 jobs ended
+	Ratio      float64       // learned: processing by duration; 0.2 until it is known
+	HookHealth float64       // share of ends told by callback, a moving average over 50; 1 where none are expected
+}
+
+// Stats returns the figures of now. It costs no request and is safe for
+// concurrent use.
+func (c *Client) Stats() Stats { return Stats(c.core.waits.Stats()) }
+
+// poller is the service as the engine that waits sees it: watch.Service.
+type poller struct{ core *core }
+
+// Turn waits for a permit of the budget.
+func (p poller) Turn(ctx context.Context) (watch.Turn, error) {
+	permit, err := p.core.budget.Acquire(ctx, ClassPoll)
+	if permit == nil && err == nil {
+		err = errors.New("the budget gave no permit")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return turn{p.core, permit}, nil
+}
+
+// turn is a permit for one poll.
+type turn struct {
+	core   *core
+	permit Permit
+}
+
+func (t turn) Poll(ctx context.Context, id string) (watch.Job, error) {
+	job, err := t.core.status(ctx, call{jobID: id, class: ClassPoll, single: true, permit: t.permit})
+	if err != nil {
+		return watch.Job{}, err
+	}
+	return toWatch(*job), nil
+}
+
+func (t turn) GiveBack() { t.permit.Done(RateInfo{}) }
+
+// Spare leaves a quarter of each window for the rest, and spends at a pace that
+// the day can bear.
+func (p poller) Spare() (perMinute int, ok bool) {
+	perMinute, ok = DefaultLimits.PerMinute, true
+	if b, can := p.core.budget.(interface{ Snapshot() BudgetSnapshot }); can {
+		snap := b.Snapshot()
+		for _, w := range []WindowUse{snap.Minute, snap.Hour, snap.Day} {
+			ok = ok && (w.Left < 0 || 4*w.Left >= w.Limit)
+		}
+		// An hour like the last one must not take more than half of the day.
+		ok = ok && snap.BlockedUntil.IsZero() && (snap.Day.Limit == 0 || 48*snap.Hour.Used <= snap.Day.Limit)
+		if snap.Minute.Limit > 0 {
+			perMinute = snap.Minute.Limit
+		}
+	}
+	return perMinute, ok
+}
+
+// Fault says what a failed poll means for the waits.
+func (p poller) Fault(err error) watch.Fault {
+	var fault watch.Fault
+	e, ok := errors.AsType[*Error](err)
+	if ok {
+		fault.RetryAfter = e.RetryAfter
+	}
+	switch {
+	case errors.Is(err, ErrUnauthorized):
+		fault.Kind = watch.KeyRefused
+	case errors.Is(err, ErrForbidden):
+		fault.Kind = watch.NotAllowed
+	case errors.Is(err, ErrNotFound):
+		fault.Kind = watch.NotFound
+	case ok && e.StatusCode == 0 && errors.Is(err, ErrInvalid):
+		fault.Kind = watch.NotSent
+	}
+	return fault
+}
+
+// CallbacksMissing tells the log that callbacks stopped arriving.
+func (p poller) CallbacksMissing(share float64) {
+	p.core.cfg.logger.Warn(
+		"scriptix: callbacks do not arrive, jobs are polled instead; check that the callback URL is reached from outside",
+		slog.Float64("share_by_callback", share))
 }

@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
+	"github.com/scriptix-io/scriptix-go/internal/watch"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -62,4 +64,23 @@ func (h *hooks) run(ctx context.Context, e webhook.Event) error {
 		}
 	}
 	return nil
+}
+
+// endOf translates an event, once: the job that it says has ended, and when. It
+// is false for events that tell of no end.
+func endOf(e webhook.Event) (job watch.Job, ended time.Time, ok bool) {
+	j := Job{
+		ID: e.Data.ID, Status: Status(e.Data.Status), Progress: 100, DocumentID: e.Data.DocumentID,
+		Language: e.Data.Language, Duration: e.Data.Duration, Source: SourceWebhook, Raw: e.Raw,
+	}
+	said := j.Status.Terminal() && !j.Status.Succeeded()
+	switch {
+	case j.ID == "", e.Type != webhook.TranscriptionCompleted && e.Type != webhook.TranscriptionFailed:
+		return watch.Job{}, time.Time{}, false
+	case e.Type == webhook.TranscriptionFailed && !said:
+		j.Status = StatusFailed
+	case !said && !j.Status.Succeeded():
+		j.Status = StatusCompleted
+	}
+	return toWatch(j), e.Timestamp, true
 }

@@ -1,4 +1,4 @@
-package scriptix_test
+package watch_test
 
 import (
 	"context"
@@ -167,39 +167,6 @@ func TestWaitThatIsRefusedAllocatesNothingThatStays(t *testing.T) {
 		assert.Less(t, float64(after)-float64(before), 400.0*n, "a record that nobody can follow takes 900")
 		runtime.KeepAlive(c)
 	})
-}
-
-func TestWaitsOfWhatNewDidNotMakeAndOfANilContextAreErrors(t *testing.T) {
-	t.Parallel()
-	var none context.Context
-	for name, tt := range map[string]struct {
-		service *scriptix.STTService
-		ctx     context.Context //nolint:containedctx // that is what is tested
-	}{
-		"a nil service":  {nil, t.Context()},
-		"a zero service": {&scriptix.STTService{}, t.Context()},
-		"a nil context":  {answering(t, 200, nil, `{}`).STT, none},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, err := tt.service.Wait(tt.ctx, "stt_1")
-			require.ErrorIs(t, err, scriptix.ErrInvalid)
-			_, err = tt.service.WaitResult(tt.ctx, "stt_1")
-			require.ErrorIs(t, err, scriptix.ErrInvalid)
-			for _, err := range tt.service.Watch(tt.ctx, "stt_1") {
-				require.ErrorIs(t, err, scriptix.ErrInvalid)
-			}
-			w := tt.service.NewWatcher()
-			w.Add(scriptix.Job{ID: "stt_1"})
-			w.Remove("stt_2")
-			n := 0
-			for _, err := range w.All(tt.ctx) {
-				n++
-				require.ErrorIs(t, err, scriptix.ErrInvalid)
-			}
-			assert.Equal(t, 1, n)
-		})
-	}
 }
 
 func TestDurationThatCannotBeDoesNotPutAPollOffForDays(t *testing.T) {

@@ -1,4 +1,4 @@
-package scriptix
+package watch
 
 import "time"
 
@@ -19,10 +19,8 @@ type Stats struct {
 	HookHealth float64       // share of ends told by callback, a moving average over 50; 1 where none are expected
 }
 
-// Stats returns the figures of now. It costs no request and is safe for
-// concurrent use.
-func (c *Client) Stats() Stats {
-	s := c.core.waits
+// Stats returns the figures of now.
+func (s *Scheduler) Stats() Stats {
 	s.mu.Lock()
 	defer s.unlock()
 	s.expireParked(s.now())

@@ -1,4 +1,4 @@
-package scriptix
+package watch
 
 import (
 	"math/rand/v2"
@@ -8,7 +8,7 @@ import (
 )
 
 // follow schedules a record that somebody waits for.
-func (s *scheduler) follow(r *record) {
+func (s *Scheduler) follow(r *record) {
 	if r.state != due.Running || r.id == "" {
 		return
 	}
@@ -32,14 +32,14 @@ func (s *scheduler) follow(r *record) {
 
 // enqueue puts a record that somebody waits for, and that is in no heap, into
 // the one of what is due later, from which it ripens.
-func (s *scheduler) enqueue(r *record) {
+func (s *Scheduler) enqueue(r *record) {
 	if r.place == nowhere && r.state == due.Running && r.is(scheduled) && r.wanted() {
 		s.future.push(r)
 	}
 }
 
 // withdraw takes a record out of its heap.
-func (s *scheduler) withdraw(r *record) {
+func (s *Scheduler) withdraw(r *record) {
 	switch r.place {
 	case inFuture:
 		s.future.remove(r)
@@ -49,14 +49,14 @@ func (s *scheduler) withdraw(r *record) {
 }
 
 // move finds the place of a record whose due time was changed.
-func (s *scheduler) move(r *record) {
+func (s *Scheduler) move(r *record) {
 	r.mark(scheduled, true)
 	s.withdraw(r)
 	s.enqueue(r)
 }
 
 // plan computes when a job is worth its next poll.
-func (s *scheduler) plan(r *record, now time.Duration) time.Duration {
+func (s *Scheduler) plan(r *record, now time.Duration) time.Duration {
 	if r.polls == 0 {
 		if room := s.spare(); room.ok {
 			gap, _ := due.Early(0, 0, r.duration, rand.Float64())
@@ -106,7 +106,7 @@ func (s *scheduler) plan(r *record, now time.Duration) time.Duration {
 
 // lags reports whether the job is behind those that were submitted with it. Only
 // callbacks can tell.
-func (s *scheduler) lags(r *record) (late, known bool) {
+func (s *Scheduler) lags(r *record) (late, known bool) {
 	if !s.callbacks() {
 		return false, false
 	}
@@ -114,7 +114,7 @@ func (s *scheduler) lags(r *record) (late, known bool) {
 }
 
 // judge says when a record that is due should really be polled.
-func (s *scheduler) judge(r *record, now time.Duration) time.Duration {
+func (s *Scheduler) judge(r *record, now time.Duration) time.Duration {
 	if r.is(fixed | passed) {
 		return r.due
 	}
@@ -126,7 +126,7 @@ func (s *scheduler) judge(r *record, now time.Duration) time.Duration {
 
 // review judges every job anew when others have ended: the model may have
 // learned that it is due earlier, or later ones may have overtaken it.
-func (s *scheduler) review(now time.Duration) {
+func (s *Scheduler) review(now time.Duration) {
 	if !s.moved || now-s.reviewed < reviewEvery {
 		return
 	}
@@ -161,10 +161,9 @@ type room struct {
 }
 
 // spare computes the room: jobs few enough to be polled once a minute with half
-// of the minute's budget, a quarter of each window left for the rest, and a pace
-// that the day can bear.
+// of the minute's budget.
 // Where callbacks arrive nothing is spent on what they bring for nothing.
-func (s *scheduler) spare() room {
+func (s *Scheduler) spare() room {
 	if s.callbacks() {
 		return room{}
 	}
@@ -172,18 +171,7 @@ func (s *scheduler) spare() room {
 	if s.roomAt > 0 && now-s.roomAt < roomGoodFor {
 		return s.room.among(s.waiting())
 	}
-	perMinute, ok := DefaultLimits.PerMinute, true
-	if b, can := s.core.budget.(interface{ Snapshot() BudgetSnapshot }); can {
-		snap := b.Snapshot()
-		for _, w := range []WindowUse{snap.Minute, snap.Hour, snap.Day} {
-			ok = ok && (w.Left < 0 || 4*w.Left >= w.Limit)
-		}
-		// An hour like the last one must not take more than half of the day.
-		ok = ok && snap.BlockedUntil.IsZero() && (snap.Day.Limit == 0 || 48*snap.Hour.Used <= snap.Day.Limit)
-		if snap.Minute.Limit > 0 {
-			perMinute = snap.Minute.Limit
-		}
-	}
+	perMinute, ok := s.service.Spare()
 	s.roomAt = now
 	s.room = room{ok: ok, gap: 2 * time.Minute / time.Duration(perMinute)}
 	return s.room.among(s.waiting())

@@ -1,9 +1,7 @@
-package scriptix
+package watch
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -29,14 +27,14 @@ func (sub *subscription) notify() {
 	sub.watcher.signal()
 }
 
-func (s *scheduler) subscribe(w *Watcher, jobs []Job) {
+func (s *Scheduler) subscribe(w *Watcher, jobs []Job) {
 	s.mu.Lock()
 	defer s.unlock()
 	w.used = true
 	now := s.now()
 	for _, job := range jobs {
 		submitted, known := now, false
-		if at := firstTime(job.CreatedAt, w.options.submitted); !at.IsZero() {
+		if at := firstTime(job.CreatedAt, w.options.Submitted); !at.IsZero() {
 			submitted, known = min(max(s.since(at), now-oldest), now), true
 		}
 		r := s.record(job.ID, submitted)
@@ -44,21 +42,21 @@ func (s *scheduler) subscribe(w *Watcher, jobs []Job) {
 			continue
 		}
 		if known && !r.is(dated) && r.state == due.Running {
-			s.date(r, submitted, max(job.Duration, w.options.duration))
+			s.date(r, submitted, max(job.Duration, w.options.Duration))
 			if !r.is(fixed) {
 				r.mark(scheduled, false)
 				s.withdraw(r)
 			}
 		}
 		if r.duration == 0 {
-			r.duration = max(job.Duration, w.options.duration)
+			r.duration = max(job.Duration, w.options.Duration)
 		}
 		sub := &subscription{watcher: w, record: r, next: r.subs, index: int32(len(w.subs))} //nolint:gosec // memory ends long before
 		r.subs = sub
 		w.subs = append(w.subs, sub)
 		switch {
 		case job.ID == "":
-			w.refuse(sub, invalid("stt.wait", "job id", "is empty"))
+			w.refuse(sub, ErrNoID)
 		case r.state != due.Running:
 			sub.notify()
 		case r.wanted():
@@ -80,7 +78,7 @@ func firstTime(times ...time.Time) time.Time {
 	return time.Time{}
 }
 
-func (s *scheduler) unsubscribe(w *Watcher, ids []string) {
+func (s *Scheduler) unsubscribe(w *Watcher, ids []string) {
 	s.mu.Lock()
 	defer s.unlock()
 	for _, id := range ids {
@@ -114,7 +112,7 @@ func (r *record) wanted() bool {
 }
 
 // rank notes whether a caller with a deadline waits for the record.
-func (s *scheduler) rank(r *record) {
+func (s *Scheduler) rank(r *record) {
 	hurry := false
 	for sub := range r.followers() {
 		hurry = hurry || sub.watcher.active && sub.watcher.hurry
@@ -132,7 +130,7 @@ func (s *scheduler) rank(r *record) {
 	}
 }
 
-func (s *scheduler) drop(sub *subscription) {
+func (s *Scheduler) drop(sub *subscription) {
 	w, r := sub.watcher, sub.record
 	last := len(w.subs) - 1
 	w.subs[sub.index] = w.subs[last]
@@ -164,14 +162,14 @@ func (s *scheduler) drop(sub *subscription) {
 }
 
 // activate starts polling for a watcher's jobs; false: another loop has.
-func (s *scheduler) activate(ctx context.Context, w *Watcher) bool {
+func (s *Scheduler) activate(ctx context.Context, w *Watcher) bool {
 	s.mu.Lock()
 	defer s.unlock()
 	if w.active {
 		return false
 	}
 	_, deadline := ctx.Deadline()
-	w.active, w.hurry = true, w.single && deadline
+	w.active, w.hurry = true, w.options.Single && deadline
 	if s.active++; s.active == 1 {
 		s.ctx, s.cancel = context.WithCancel(context.Background())
 	}
@@ -185,7 +183,7 @@ func (s *scheduler) activate(ctx context.Context, w *Watcher) bool {
 }
 
 // deactivate stops it; when nobody waits any more, everything stops.
-func (s *scheduler) deactivate(w *Watcher) {
+func (s *Scheduler) deactivate(w *Watcher) {
 	s.mu.Lock()
 	defer s.unlock()
 	w.active, w.used, w.hurry = false, false, false
@@ -215,18 +213,18 @@ const (
 // change is what a watcher is told: a job, with an error that ended its watch or
 // without, or the error alone that ended all.
 type change struct {
-	job *Job
+	job Job
 	err error
 }
 
 // next returns a watcher's next change.
-func (s *scheduler) next(w *Watcher) (change, watchState) {
+func (s *Scheduler) next(w *Watcher) (change, watchState) {
 	s.mu.Lock()
 	defer s.unlock()
 	return s.take(w)
 }
 
-func (s *scheduler) take(w *Watcher) (change, watchState) {
+func (s *Scheduler) take(w *Watcher) (change, watchState) {
 	for len(w.ready) > 0 {
 		sub := w.ready[0]
 		w.ready[0] = nil
@@ -236,13 +234,13 @@ func (s *scheduler) take(w *Watcher) (change, watchState) {
 			continue
 		}
 		sub.pending = false
-		job, err := s.job(r), about(r.id, w.refused[sub])
+		job, err := s.job(r), w.refused[sub]
 		if err != nil || r.state != due.Running {
 			s.drop(sub)
 		} else {
 			s.forget(r)
 		}
-		return change{&job, err}, haveChange
+		return change{job, err}, haveChange
 	}
 	w.ready = nil
 	if w.used && len(w.subs) == 0 {
@@ -253,7 +251,7 @@ func (s *scheduler) take(w *Watcher) (change, watchState) {
 
 // conclude returns the last a watcher is told when its ctx has ended: the ends
 // that came by then, and unless these were all of them, that the rest goes on.
-func (s *scheduler) conclude(ctx context.Context, w *Watcher) (last []change) {
+func (s *Scheduler) conclude(w *Watcher) (last []change) {
 	s.mu.Lock()
 	defer s.unlock()
 	for {
@@ -262,16 +260,16 @@ func (s *scheduler) conclude(ctx context.Context, w *Watcher) (last []change) {
 		case state == allEnded:
 			return last
 		case state == nothingYet:
-			return append(last, change{err: s.interrupted(ctx, w)})
-		case c.err != nil || c.job.Status.Terminal():
+			return append(last, change{err: s.interrupted(w)})
+		case c.err != nil || c.job.State != due.Running:
 			last = append(last, c)
 		}
 	}
 }
 
 // interrupted is the error of a watch whose ctx ended.
-func (s *scheduler) interrupted(ctx context.Context, w *Watcher) error {
-	e := &WaitError{Err: ctxError(ctx)}
+func (s *Scheduler) interrupted(w *Watcher) error {
+	e := new(InterruptedError)
 	for _, sub := range w.subs {
 		e.Pending = append(e.Pending, sub.record.id)
 	}
@@ -279,15 +277,15 @@ func (s *scheduler) interrupted(ctx context.Context, w *Watcher) error {
 	if len(e.Pending) > 0 {
 		r := s.records[e.Pending[0]]
 		e.JobID, e.Last = r.id, s.job(r).Status
-		if r.more != nil && r.more.err != nil {
-			e.Err = fmt.Errorf("%w (the last poll: %w)", e.Err, r.more.err)
+		if r.more != nil {
+			e.Err = r.more.err
 		}
 	}
 	return e
 }
 
 // fail ends the waits for a record with an error of its polls.
-func (s *scheduler) fail(r *record, err error) {
+func (s *Scheduler) fail(r *record, err error) {
 	s.withdraw(r)
 	r.mark(scheduled, false)
 	for sub := range r.followers() {
@@ -298,7 +296,7 @@ func (s *scheduler) fail(r *record, err error) {
 }
 
 // failAll ends the waits for every record that is to be polled.
-func (s *scheduler) failAll(err error) {
+func (s *Scheduler) failAll(err error) {
 	for _, r := range slices.Concat(s.future.records, s.ready.records) {
 		s.fail(r, err)
 	}
@@ -310,15 +308,4 @@ func (w *Watcher) refuse(sub *subscription, err error) {
 	}
 	w.refused[sub] = err
 	sub.notify()
-}
-
-// about names the job in an error that ended the waits for many.
-func about(id string, err error) error {
-	e, ok := errors.AsType[*Error](err)
-	if !ok || e.JobID == id || id == "" {
-		return err
-	}
-	own := *e
-	own.JobID = id
-	return &own
 }

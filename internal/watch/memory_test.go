@@ -1,4 +1,4 @@
-package scriptix_test
+package watch_test
 
 import (
 	"context"

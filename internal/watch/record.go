@@ -1,4 +1,4 @@
-package scriptix
+package watch
 
 import (
 	"iter"
@@ -87,7 +87,7 @@ func (r *record) mark(m marks, on bool) {
 }
 
 // merge moves a running record forward and tells whoever follows it.
-func (s *scheduler) merge(r *record, job Job) {
+func (s *Scheduler) merge(r *record, job Job) {
 	if job.Duration > 0 {
 		r.duration = job.Duration
 	}
@@ -97,9 +97,9 @@ func (s *scheduler) merge(r *record, job Job) {
 	if job.Language != "" {
 		r.language = s.words.of(job.Language)
 	}
-	status, progress := s.words.of(string(job.Status)), uint8(min(max(job.Progress, 0), 100))
+	status, progress := s.words.of(job.Status), uint8(min(max(job.Progress, 0), 100))
 	changed := status != r.status || progress != r.progress
-	r.status, r.progress, r.state = status, progress, stateOf(job.Status)
+	r.status, r.progress, r.state = status, progress, job.State
 	if r.state == due.Running && (!changed || r.subs == nil) {
 		return
 	}
@@ -120,16 +120,16 @@ func (s *scheduler) merge(r *record, job Job) {
 }
 
 // job is the record's, for the one who is told of it.
-func (s *scheduler) job(r *record) Job {
+func (s *Scheduler) job(r *record) Job {
 	if r.more != nil && r.more.job.ID != "" {
 		return r.more.job
 	}
-	return Job{ID: r.id, Status: Status(s.words.text(r.status)), Progress: int(r.progress), Duration: r.duration}
+	return Job{ID: r.id, Status: s.words.text(r.status), State: r.state, Progress: int(r.progress), Duration: r.duration}
 }
 
 // forget lets go of what the last follower was told, and of the last poll's
 // failure, so that a record that was polled is no larger than one that was not.
-func (s *scheduler) forget(r *record) {
+func (s *Scheduler) forget(r *record) {
 	if r.more == nil || r.state != due.Running {
 		return
 	}
@@ -144,7 +144,7 @@ func (s *scheduler) forget(r *record) {
 	}
 }
 
-func (s *scheduler) failedPoll(r *record, err error) {
+func (s *Scheduler) failedPoll(r *record, err error) {
 	switch {
 	case err == nil && r.more != nil:
 		r.more.err = nil
@@ -157,7 +157,7 @@ func (s *scheduler) failedPoll(r *record, err error) {
 
 // record returns the job's record, made now if need be, an event that came
 // before it included.
-func (s *scheduler) record(id string, submitted time.Duration) *record {
+func (s *Scheduler) record(id string, submitted time.Duration) *record {
 	r, ok := s.records[id]
 	if ok {
 		return r
@@ -165,13 +165,13 @@ func (s *scheduler) record(id string, submitted time.Duration) *record {
 	r = &record{id: id, submitted: submitted}
 	s.records[id] = r
 	if p, ok := s.unpark(id); ok {
-		s.hear(r, p.event, p.told)
+		s.hear(r, p.job, p.ended)
 	}
 	return r
 }
 
-// submitted takes note of a job that this client submitted.
-func (s *scheduler) submitted(job Job) {
+// Submitted takes note of a job that this client submitted.
+func (s *Scheduler) Submitted(job Job) {
 	s.mu.Lock()
 	defer s.unlock()
 	now := s.now()
@@ -180,8 +180,8 @@ func (s *scheduler) submitted(job Job) {
 		s.date(r, now, job.Duration)
 	}
 	// Its own callback may have come before it.
-	if due.Judge(r.state, stateOf(job.Status), false) == due.End {
-		s.end(r, job, now)
+	if due.Judge(r.state, job.State, false) == due.End {
+		s.end(r, job, now, bySubmit)
 	} else if r.state == due.Running {
 		s.merge(r, job)
 	}
@@ -192,7 +192,7 @@ func (s *scheduler) submitted(job Job) {
 }
 
 // date takes note of when a job was submitted, once it is known.
-func (s *scheduler) date(r *record, submitted, duration time.Duration) {
+func (s *Scheduler) date(r *record, submitted, duration time.Duration) {
 	r.submitted = submitted
 	if r.duration == 0 {
 		r.duration = duration
@@ -209,7 +209,7 @@ const (
 
 // retire puts a record that nobody follows into the list from which the oldest
 // are forgotten. One that is asked for after all costs a poll.
-func (s *scheduler) retire(r *record) {
+func (s *Scheduler) retire(r *record) {
 	list, m, most := &s.idle, idling, maxIdle
 	if r.state != due.Running {
 		list, m, most = &s.ended, finished, maxEnded

@@ -1,9 +1,7 @@
-package scriptix
+package watch
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -11,15 +9,15 @@ import (
 	"github.com/scriptix-io/scriptix-go/internal/due"
 )
 
-// scheduler follows every waiting job of a client: one record per job, one
+// Scheduler follows every waiting job of a client: one record per job, one
 // timer, and goroutines only for the few polls that are under way. While nobody
 // waits there is neither. The model of internal/due says when a job is worth a
 // poll; it is asked again when the job's time has come, for by then it may know
 // better.
-type scheduler struct {
-	core  *core
-	start time.Time // what times count from
-	words words
+type Scheduler struct {
+	service Service
+	start   time.Time // what times count from
+	words   words
 
 	mu       sync.Mutex // never held while asking the budget or the service
 	records  map[string]*record
@@ -64,21 +62,23 @@ const (
 // is being deployed does not know a job either.
 var notFoundGaps = [...]time.Duration{0, 10 * time.Second, 50 * time.Second}
 
-func newScheduler(c *core) *scheduler {
-	return &scheduler{
-		core: c, start: time.Now(), records: make(map[string]*record), parked: newParking(), expected: c.callbackURL() != "",
+// New makes the scheduler of a service. Callbacks are expected from the start
+// where the service was told to send them.
+func New(service Service, expected bool) *Scheduler {
+	return &Scheduler{
+		service: service, start: time.Now(), records: make(map[string]*record), parked: newParking(), expected: expected,
 		future: recordHeap{place: inFuture}, ready: recordHeap{place: inReady},
 	}
 }
 
-func (s *scheduler) now() time.Duration              { return time.Since(s.start) }
-func (s *scheduler) since(t time.Time) time.Duration { return t.Sub(s.start) }
+func (s *Scheduler) now() time.Duration              { return time.Since(s.start) }
+func (s *Scheduler) since(t time.Time) time.Duration { return t.Sub(s.start) }
 
 // callbacks reports whether they are worth waiting for.
-func (s *scheduler) callbacks() bool { return s.expected && s.hooks.Arrive() }
+func (s *Scheduler) callbacks() bool { return s.expected && s.hooks.Arrive() }
 
 // waiting is how many jobs somebody waits for.
-func (s *scheduler) waiting() int {
+func (s *Scheduler) waiting() int {
 	n := s.future.Len() + s.ready.Len() + s.polls
 	if s.asking != nil {
 		n-- // its job is still in the heap
@@ -88,7 +88,7 @@ func (s *scheduler) waiting() int {
 
 // arm does what is due and sets the timer for what comes next. It runs wherever
 // something changed; the lock is held.
-func (s *scheduler) arm() {
+func (s *Scheduler) arm() {
 	if s.active == 0 {
 		return
 	}
@@ -112,7 +112,7 @@ func (s *scheduler) arm() {
 }
 
 // ripen moves what is due from one heap to the other.
-func (s *scheduler) ripen(now time.Duration) {
+func (s *Scheduler) ripen(now time.Duration) {
 	for s.future.Len() > 0 {
 		r := s.future.top()
 		if r.due > now {
@@ -128,7 +128,7 @@ func (s *scheduler) ripen(now time.Duration) {
 	}
 }
 
-func (s *scheduler) setTimer(now time.Duration) {
+func (s *Scheduler) setTimer(now time.Duration) {
 	next := time.Duration(-1)
 	at := func(t time.Duration) {
 		if next < 0 || t < next {
@@ -155,7 +155,7 @@ func (s *scheduler) setTimer(now time.Duration) {
 	}
 }
 
-func (s *scheduler) tick() {
+func (s *Scheduler) tick() {
 	s.mu.Lock()
 	defer s.unlock()
 	s.arm()
@@ -164,24 +164,21 @@ func (s *scheduler) tick() {
 // work makes one poll. Which one is decided when the budget has room for it, so
 // that the most urgent goes first and none is made for a job that has ended
 // while it waited its turn.
-func (s *scheduler) work(asking, ctx context.Context) {
-	permit, err := s.core.budget.Acquire(asking, ClassPoll)
-	if permit == nil && err == nil {
-		err = errors.New("the budget gave no permit")
-	}
+func (s *Scheduler) work(asking, ctx context.Context) {
+	turn, err := s.service.Turn(asking)
 	r := s.choose(asking, err)
-	if permit != nil {
-		defer permit.Done(RateInfo{}) // if it was not used
+	if turn != nil {
+		defer turn.GiveBack() // if it was not used
 	}
 	if r == nil {
 		return
 	}
-	job, err := s.core.status(ctx, call{jobID: r.id, class: ClassPoll, single: true, permit: permit})
+	job, err := turn.Poll(ctx, r.id)
 	s.polled(ctx, r, job, err)
 }
 
 // choose takes out the record that is to be polled; nil: none.
-func (s *scheduler) choose(asking context.Context, err error) *record {
+func (s *Scheduler) choose(asking context.Context, err error) *record {
 	s.mu.Lock()
 	defer s.unlock()
 	s.asking() // its context is of no use any more
@@ -214,7 +211,7 @@ func (s *scheduler) choose(asking context.Context, err error) *record {
 
 // polled takes in what a poll brought. What failed is tried again when it is
 // due next: the scheduler is the retry.
-func (s *scheduler) polled(ctx context.Context, r *record, job *Job, err error) {
+func (s *Scheduler) polled(ctx context.Context, r *record, job Job, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	defer s.arm()
@@ -228,18 +225,20 @@ func (s *scheduler) polled(ctx context.Context, r *record, job *Job, err error) 
 		}
 		return
 	}
-	e, _ := errors.AsType[*Error](err)
-	unsent := e != nil && e.StatusCode == 0 && errors.Is(err, ErrInvalid)
+	var fault Fault
+	if err != nil {
+		fault = s.service.Fault(err)
+	}
 	switch {
-	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrForbidden), errors.Is(err, ErrUnauthorized):
+	case err == nil, fault.Kind == NotFound, fault.Kind == NotAllowed, fault.Kind == KeyRefused:
 		s.failures, s.resume = 0, 0
-	case !unsent:
+	case fault.Kind != NotSent:
 		s.unanswered(err)
 	}
 	s.failedPoll(r, err)
 	if err == nil {
 		r.notFound = 0
-		s.told(r, *job)
+		s.told(r, job)
 		if r.state == due.Running {
 			s.postpone(r, false)
 		}
@@ -247,17 +246,17 @@ func (s *scheduler) polled(ctx context.Context, r *record, job *Job, err error) 
 		return
 	}
 	s.stats.PollsWasted++
-	if errors.Is(err, ErrNotFound) {
+	if fault.Kind == NotFound {
 		r.notFound++
 	} else {
 		r.notFound = 0
 	}
 	switch {
-	case errors.Is(err, ErrUnauthorized):
+	case fault.Kind == KeyRefused:
 		// The key is refused, so every poll would be.
 		s.fail(r, err)
 		s.failAll(err)
-	case errors.Is(err, ErrForbidden), r.notFound >= 3, unsent:
+	case fault.Kind == NotAllowed, r.notFound >= 3, fault.Kind == NotSent:
 		r.notFound = 0
 		s.fail(r, err)
 	default:
@@ -268,7 +267,7 @@ func (s *scheduler) polled(ctx context.Context, r *record, job *Job, err error) 
 // postpone decides when a job that still runs is polled next, when its poll was
 // answered or cut because nobody waited any more. Were it due at once after
 // that, waits shorter than an answer takes would spend the budget for nothing.
-func (s *scheduler) postpone(r *record, cut bool) {
+func (s *Scheduler) postpone(r *record, cut bool) {
 	r.polls += min(1, 255-r.polls)
 	age := s.now() - r.submitted
 	gap, soon := due.Early(int(r.polls), age, r.duration, rand.Float64())
@@ -298,31 +297,27 @@ func (s *scheduler) postpone(r *record, cut bool) {
 
 // unanswered counts polls to which no answer came. Where the service is down
 // one poll a minute finds out when it is back, however many jobs are due.
-func (s *scheduler) unanswered(err error) {
+func (s *Scheduler) unanswered(err error) {
 	s.failures++
 	if s.failures < patience {
 		return
 	}
 	pause := min(time.Second<<min(s.failures-patience, 10), longestPause)
-	if e, ok := errors.AsType[*Error](err); ok {
-		pause = max(pause, min(e.RetryAfter, maxStop))
-	}
+	pause = max(pause, min(s.service.Fault(err).RetryAfter, maxStop))
 	s.resume = s.now() + pause
 }
 
 // unlock lets the lock go, and only then says what is to be logged.
-func (s *scheduler) unlock() {
+func (s *Scheduler) unlock() {
 	warn, share := s.warn, s.hooks.Share()
 	s.warn = false
 	s.mu.Unlock()
 	if warn {
-		s.core.cfg.logger.Warn(
-			"scriptix: callbacks do not arrive, jobs are polled instead; check that the callback URL is reached from outside",
-			slog.Float64("share_by_callback", share))
+		s.service.CallbacksMissing(share)
 	}
 }
 
-func (s *scheduler) checkHooks() {
+func (s *Scheduler) checkHooks() {
 	arrive := s.hooks.Arrive()
 	s.warn = s.warn || !arrive && !s.warned
 	s.warned = !arrive

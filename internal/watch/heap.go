@@ -1,4 +1,4 @@
-package scriptix
+package watch
 
 import "container/heap"
 

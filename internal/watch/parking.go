@@ -1,11 +1,6 @@
-package scriptix
+package watch
 
-import (
-	"time"
-
-	"github.com/scriptix-io/scriptix-go/internal/due"
-	"github.com/scriptix-io/scriptix-go/webhook"
-)
+import "time"
 
 const (
 	maxParked = 10_000
@@ -21,16 +16,16 @@ type parking struct {
 }
 
 type parkedEvent struct {
-	event        webhook.Event
-	told         due.State
-	at           time.Duration
+	job          Job
+	ended        time.Time     // as the callback says
+	at           time.Duration // when it came
 	older, newer *parkedEvent
 }
 
 func newParking() parking { return parking{byID: make(map[string]*parkedEvent)} }
 
 func (p *parking) add(e *parkedEvent) {
-	p.byID[e.event.Data.ID] = e
+	p.byID[e.job.ID] = e
 	if e.older = p.newest; e.older == nil {
 		p.oldest = e
 	} else {
@@ -40,7 +35,7 @@ func (p *parking) add(e *parkedEvent) {
 }
 
 func (p *parking) remove(e *parkedEvent) {
-	delete(p.byID, e.event.Data.ID)
+	delete(p.byID, e.job.ID)
 	if e.older == nil {
 		p.oldest = e.newer
 	} else {
@@ -53,22 +48,21 @@ func (p *parking) remove(e *parkedEvent) {
 	}
 }
 
-func (s *scheduler) park(e webhook.Event, told due.State) {
+func (s *Scheduler) park(job Job, ended time.Time) {
 	now := s.now()
 	s.expireParked(now)
-	if before := s.parked.byID[e.Data.ID]; before != nil {
-		if before.told == told {
+	if before := s.parked.byID[job.ID]; before != nil {
+		if before.job.State == job.State {
 			s.stats.Duplicates++
 		} else {
 			s.stats.Contradictions++
 		}
 		return
 	}
-	if len(e.Raw) > maxRaw {
-		e.Raw = nil
+	if len(job.Raw) > maxRaw {
+		job.Raw = nil
 	}
-	e.Data.Error = "" // a status request brings the reason
-	s.parked.add(&parkedEvent{event: e, told: told, at: now})
+	s.parked.add(&parkedEvent{job: job, ended: ended, at: now})
 	for len(s.parked.byID) > maxParked {
 		s.parked.remove(s.parked.oldest)
 		s.stats.ParkedDropped++
@@ -76,7 +70,7 @@ func (s *scheduler) park(e webhook.Event, told due.State) {
 }
 
 // unpark takes out the event of a job that has become known.
-func (s *scheduler) unpark(id string) (*parkedEvent, bool) {
+func (s *Scheduler) unpark(id string) (*parkedEvent, bool) {
 	s.expireParked(s.now())
 	e, ok := s.parked.byID[id]
 	if ok {
@@ -85,7 +79,7 @@ func (s *scheduler) unpark(id string) (*parkedEvent, bool) {
 	return e, ok
 }
 
-func (s *scheduler) expireParked(now time.Duration) {
+func (s *Scheduler) expireParked(now time.Duration) {
 	for s.parked.oldest != nil && now-s.parked.oldest.at > parkedFor {
 		s.parked.remove(s.parked.oldest)
 		s.stats.ParkedDropped++

@@ -1,7 +1,6 @@
-package scriptix_test
+package watch_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -215,31 +214,3 @@ const callbackURL = "https://receiver.example/scriptix"
 
 // withCallbacks expects them; the tests deliver them.
 func withCallbacks() scriptix.Option { return scriptix.WithWebhook(callbackURL, "whsec_test") }
-
-func TestWhatNewDidNotMakeAndANilContextAreErrorsAndNoPanics(t *testing.T) {
-	t.Parallel()
-	var none context.Context
-	for name, tt := range map[string]struct {
-		service *scriptix.STTService
-		ctx     context.Context //nolint:containedctx // that is what is tested
-	}{
-		"a nil service":  {nil, t.Context()},
-		"a zero service": {&scriptix.STTService{}, t.Context()},
-		"a nil context":  {answering(t, 200, nil, `{}`).STT, none},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			audio := scriptix.Opener("a", 3, openBytes([]byte("abc")))
-			_, err := tt.service.Submit(tt.ctx, audio, english)
-			require.ErrorIs(t, err, scriptix.ErrInvalid)
-			_, err = tt.service.Submit(tt.ctx, audio, english, scriptix.Resumable())
-			require.ErrorIs(t, err, scriptix.ErrInvalid)
-			_, err = tt.service.Transcribe(tt.ctx, audio, english)
-			require.ErrorIs(t, err, scriptix.ErrInvalid)
-			_, err = tt.service.Status(tt.ctx, "stt_1")
-			require.ErrorIs(t, err, scriptix.ErrInvalid)
-			_, err = tt.service.Result(tt.ctx, "stt_1")
-			require.ErrorIs(t, err, scriptix.ErrInvalid)
-		})
-	}
-}
