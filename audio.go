@@ -1,303 +1,52 @@
 package scriptix
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path"
-	"path/filepath"
-	"strings"
-	"sync"
-	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 )
 
 // Audio is a recording to be sent: where its bytes come from and what it is
 // called. Nothing is opened before the upload starts, and it is opened afresh
 // for each attempt. An Audio can be used again and concurrently, but for
 // [Reader]'s.
-type Audio struct {
-	name string
-	size int64                  // -1 where it is known only once opened, or never
-	stat func() (extent, error) // what can be told without opening: how large it is, and what is wrong with it
-	open func(ctx context.Context, offset int64) (*source, error)
-
-	oneShot bool
-}
-
-// extent is what tells one recording from another without reading it.
-type extent struct {
-	size    int64     // -1 when unknown
-	modTime time.Time // zero when unknown
-}
-
-// source is an opened recording.
-type source struct {
-	io.Reader
-	close   func() error
-	peek    func(n int) ([]byte, error) // the first bytes, without using them up; nil: read and put back
-	size    int64                       // of the whole recording; -1 when unknown
-	modTime time.Time                   // zero when unknown
-	grown   func() bool                 // whether it holds more than size now; nil: cannot tell
-	foreign bool                        // the reader is not ours and may hang
-}
+type Audio struct{ src audio.Audio }
 
 // File is the audio in the file at path. It must be a regular file that does
 // not change while it is sent.
-func File(path string) Audio {
-	stat := func() (extent, error) { return fileExtent(os.Stat(path)) }
-	return Audio{name: filepath.Base(path), size: -1, stat: stat, open: func(_ context.Context, offset int64) (*source, error) {
-		// Stat first: opening a named pipe would wait for its writer.
-		if _, err := stat(); err != nil {
-			return nil, err
-		}
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		info, err := f.Stat()
-		if err := checkFile(info, err); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		s := section(f, offset, info.Size())
-		s.close, s.modTime = f.Close, info.ModTime()
-		s.grown = func() bool {
-			n, _ := f.ReadAt(make([]byte, 1), info.Size())
-			return n > 0
-		}
-		return s, nil
-	}}
-}
+func File(path string) Audio { return Audio{audio.File(path)} }
 
 // FileFS is the audio in the file called name in fsys.
-func FileFS(fsys fs.FS, name string) Audio {
-	return Audio{name: path.Base(name), size: -1, stat: func() (extent, error) { return fileExtent(fs.Stat(fsys, name)) }, open: func(_ context.Context, offset int64) (*source, error) {
-		f, err := fsys.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		info, err := f.Stat()
-		if err := checkFile(info, err); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		s := &source{Reader: f, close: f.Close, size: info.Size(), modTime: info.ModTime(), foreign: true}
-		if err := skip(f, offset); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		return s, nil
-	}}
-}
+func FileFS(fsys fs.FS, name string) Audio { return Audio{audio.FileFS(fsys, name)} }
 
 // Bytes is audio in memory; data must not change while it is sent.
-func Bytes(name string, data []byte) Audio {
-	return ReaderAt(name, bytes.NewReader(data), int64(len(data)))
-}
+func Bytes(name string, data []byte) Audio { return Audio{audio.Bytes(name, data)} }
 
 // ReaderAt is the first size bytes of r. r must allow concurrent reads, and is
 // not closed.
 func ReaderAt(name string, r io.ReaderAt, size int64) Audio {
-	return Audio{name: name, size: size, stat: func() (extent, error) {
-		if r == nil {
-			return extent{}, errors.New("the reader is nil")
-		}
-		return extent{size: size}, checkSize(size)
-	}, open: func(_ context.Context, offset int64) (*source, error) {
-		s := section(r, offset, size)
-		s.foreign = mayHang(r)
-		return s, nil
-	}}
+	return Audio{audio.ReaderAt(name, r, size)}
 }
 
 // Reader is audio of unknown length that can be read once, from a pipe say. It
 // is never sent twice: after the first byte left no attempt is repeated, and a
 // second Submit fails. It goes out chunked, which some proxies refuse, and
 // cannot be sent resumably: prefer any of the others. r is not closed.
-func Reader(name string, r io.Reader) Audio {
-	once := &oneShot{r: bufio.NewReaderSize(r, 4096)}
-	return Audio{name: name, size: -1, oneShot: true, stat: func() (extent, error) {
-		if r == nil {
-			return extent{}, errors.New("the reader is nil")
-		}
-		return extent{size: -1}, once.check()
-	}, open: func(_ context.Context, offset int64) (*source, error) {
-		if offset != 0 {
-			return nil, errReadOnce
-		}
-		if err := once.check(); err != nil {
-			return nil, err
-		}
-		return &source{Reader: once, peek: once.peek, size: -1, foreign: true}, nil
-	}}
-}
+func Reader(name string, r io.Reader) Audio { return Audio{audio.Reader(name, r)} }
 
 // Opener is audio that open brings from elsewhere, an object store say: size
 // bytes in all, read from offset on. open is called once per attempt, and its
 // ctx ends with that attempt; it must bring the same bytes each time.
 func Opener(name string, size int64, open func(ctx context.Context, offset int64) (io.ReadCloser, error)) Audio {
-	return Audio{name: name, size: size, stat: func() (extent, error) {
-		if open == nil {
-			return extent{}, errors.New("the open function is nil")
-		}
-		return extent{size: size}, checkSize(size)
-	}, open: func(ctx context.Context, offset int64) (*source, error) {
-		r, err := open(ctx, offset)
-		if err != nil {
-			return nil, err
-		}
-		if r == nil {
-			return nil, errors.New("the open function returned nil")
-		}
-		return &source{Reader: r, close: r.Close, size: size, foreign: true}, nil
-	}}
+	return Audio{audio.Opener(name, size, open)}
 }
 
 // Name is the file name that the service gets to see.
-func (a Audio) Name() string { return a.name }
+func (a Audio) Name() string { return a.src.Name() }
 
 // Open opens the audio for reading from its start, and returns its size, -1
 // when it is not known. The caller closes it. What [Reader] made is used up by
 // reading it. The error is [ErrAudio].
-func (a Audio) Open(ctx context.Context) (io.ReadCloser, int64, error) {
-	s, err := a.start(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	return s, s.size, nil
-}
-
-func (a Audio) start(ctx context.Context) (*source, error) {
-	if _, err := a.measure(); err != nil {
-		return nil, err
-	}
-	s, err := a.open(ctx, 0)
-	if err != nil {
-		return nil, a.fault(err)
-	}
-	return s, nil
-}
-
-// measure says what can be known without opening the audio, and what is wrong
-// with it.
-func (a Audio) measure() (extent, error) {
-	if a.open == nil {
-		return extent{}, fmt.Errorf("%w: there is none; use File, Bytes, ReaderAt, Reader or Opener", ErrAudio)
-	}
-	x, err := a.stat()
-	if err != nil {
-		return x, a.fault(err)
-	}
-	return x, nil
-}
-
-// fault names the audio in an error about it.
-func (a Audio) fault(err error) error {
-	if errors.Is(err, ErrAudio) {
-		return err
-	}
-	return fmt.Errorf("%w: %q: %w", ErrAudio, a.name, err)
-}
-
-func (s *source) Close() error {
-	if s.close == nil {
-		return nil
-	}
-	return s.close()
-}
-
-var (
-	errEmpty    = errors.New("is empty; there is nothing to transcribe")
-	errReadOnce = errors.New("was read already, and a Reader can be read once; use File, ReaderAt or Opener")
-)
-
-// oneShot is a reader that can be read once. Peeking leaves it whole.
-type oneShot struct {
-	r    *bufio.Reader
-	mu   sync.Mutex
-	used bool // a byte was given away, or a read that was given up may still be under way
-}
-
-func (o *oneShot) check() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.used {
-		return errReadOnce
-	}
-	return nil
-}
-
-func (o *oneShot) mark(used bool) {
-	o.mu.Lock()
-	o.used = used
-	o.mu.Unlock()
-}
-
-func (o *oneShot) peek(n int) ([]byte, error) {
-	o.mark(true)
-	first, err := o.r.Peek(n)
-	o.mark(false)
-	return first, err
-}
-
-func (o *oneShot) Read(p []byte) (int, error) {
-	o.mark(true)
-	return o.r.Read(p)
-}
-
-// mayHang reports whether r might wait for a network, as memory and files do
-// not.
-func mayHang(r io.ReaderAt) bool {
-	switch r.(type) {
-	case *bytes.Reader, *strings.Reader, *os.File:
-		return false
-	}
-	return true
-}
-
-func section(r io.ReaderAt, offset, size int64) *source {
-	return &source{Reader: io.NewSectionReader(r, offset, size-offset), size: size}
-}
-
-func skip(r io.Reader, offset int64) error {
-	if offset == 0 {
-		return nil
-	}
-	if s, ok := r.(io.Seeker); ok {
-		_, err := s.Seek(offset, io.SeekStart)
-		return err
-	}
-	_, err := io.CopyN(io.Discard, r, offset)
-	return err
-}
-
-func fileExtent(info fs.FileInfo, err error) (extent, error) {
-	if err := checkFile(info, err); err != nil {
-		return extent{}, err
-	}
-	return extent{size: info.Size(), modTime: info.ModTime()}, nil
-}
-
-func checkFile(info fs.FileInfo, err error) error {
-	switch {
-	case err != nil:
-		return err
-	case info.IsDir():
-		return errors.New("is a directory; name a file in it")
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("is no regular file (%v); use Reader for a pipe", info.Mode().Type())
-	}
-	return checkSize(info.Size())
-}
-
-func checkSize(size int64) error {
-	switch {
-	case size < 0:
-		return fmt.Errorf("size %d is negative", size)
-	case size == 0:
-		return errEmpty
-	}
-	return nil
-}
+func (a Audio) Open(ctx context.Context) (io.ReadCloser, int64, error) { return a.src.Open(ctx) }

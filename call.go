@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 )
 
 // call describes one API call. It is made, sent and forgotten.
@@ -30,7 +32,7 @@ type call struct {
 
 // payload is a request body that is opened afresh for each attempt, for the
 // length of ctx.
-type payload func(ctx context.Context) (*opened, error)
+type payload func(ctx context.Context) (*audio.Body, error)
 
 // answer is a 2xx, read whole.
 type answer struct {

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/budget"
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/lenient"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
@@ -45,7 +48,7 @@ var (
 	ErrInvalid        = errors.New("scriptix: invalid request")      // 400, 415, 422, and what is refused before it is sent
 	ErrRateLimited    = errors.New("scriptix: rate limited")         // 429
 	ErrServer         = errors.New("scriptix: server or gateway")    // 408 and 5xx
-	ErrAudio          = errors.New("scriptix: audio cannot be read") // the local file is missing, empty, unreadable or changing
+	ErrAudio          = audio.Err                                    // the local file is missing, empty, unreadable or changing
 	ErrBudget         = budget.ErrNoRoom                             // cannot be sent before the deadline
 	ErrBadAnswer      = errors.New("scriptix: unreadable answer")    // a 2xx that is no answer to the question
 	ErrNotReady       = errors.New("scriptix: result not ready")     // asked for before the job ended
@@ -71,7 +74,7 @@ func (e *Error) Error() string {
 	if e.Message != "" {
 		b.WriteString(": " + e.Message)
 	}
-	for i, name := range sortedKeys(e.Fields) {
+	for i, name := range slices.Sorted(maps.Keys(e.Fields)) {
 		sep := "; "
 		if i == 0 {
 			sep = ": "

@@ -2,16 +2,15 @@ package scriptix
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 )
 
 // Resumable sends the recording as a resumable upload, whatever its size. A
@@ -105,25 +104,25 @@ func (e *UploadInterruptedError) MarshalJSON() ([]byte, error) {
 }
 
 // startUpload submits a recording as a new resumable upload.
-func (s *STTService) startUpload(ctx context.Context, a Audio, x extent, fields url.Values, sub *submission) (*Job, error) {
+func (s *STTService) startUpload(ctx context.Context, a Audio, x audio.Extent, fields url.Values, sub *submission) (*Job, error) {
 	const op = "stt.submit"
-	if x.size < 0 {
+	if x.Size < 0 {
 		return nil, invalid(op, "audio", "has no known length, which a resumable upload needs; use File, ReaderAt or Opener instead of Reader")
 	}
-	meter := newMeter(sub.progress, x.size)
-	defer meter.finish()
-	u := &upload{core: s.core, audio: a, size: x.size, modTime: x.modTime, report: meter.report()}
+	meter := audio.NewMeter(sub.progress, x.Size)
+	defer meter.Finish()
+	u := &upload{core: s.core, size: x.Size, part: audio.Part{Audio: a.src, Began: x, Report: meter.Report()}}
 	metadata, err := u.metadata(ctx, fields)
 	if err != nil {
-		return nil, s.core.localFailure(op, err)
+		return nil, s.core.localFailure(ctx, op, err)
 	}
-	u.token.Size = x.size
-	if !x.modTime.IsZero() {
-		u.token.ModTime = x.modTime.UnixNano()
+	u.token.Size = x.Size
+	if !x.ModTime.IsZero() {
+		u.token.ModTime = x.ModTime.UnixNano()
 	}
 	if sub.sha256 {
-		if u.token.SHA256, err = a.sha256(ctx); err != nil {
-			return nil, s.core.localFailure(op, err)
+		if u.token.SHA256, err = a.src.SHA256(ctx); err != nil {
+			return nil, s.core.localFailure(ctx, op, err)
 		}
 	}
 	if err := u.create(ctx, metadata); err != nil {
@@ -139,7 +138,7 @@ func (s *STTService) startUpload(ctx context.Context, a Audio, x extent, fields 
 }
 
 // resumeUpload goes on with an upload.
-func (s *STTService) resumeUpload(ctx context.Context, a Audio, x extent, sub *submission) (*Job, error) {
+func (s *STTService) resumeUpload(ctx context.Context, a Audio, x audio.Extent, sub *submission) (*Job, error) {
 	const op = "stt.submit"
 	token := sub.resume
 	target, err := url.Parse(token.URL)
@@ -149,45 +148,48 @@ func (s *STTService) resumeUpload(ctx context.Context, a Audio, x extent, sub *s
 	case sub.sha256 && token.SHA256 == "":
 		return nil, invalid(op, "token", "holds no SHA-256 to verify; give VerifySHA256 when the upload begins")
 	}
-	meter := newMeter(sub.progress, token.Size)
-	defer meter.finish()
-	u := &upload{core: s.core, audio: a, size: token.Size, url: target, token: *token, report: meter.report(), resumed: true}
+	meter := audio.NewMeter(sub.progress, token.Size)
+	defer meter.Finish()
+	u := &upload{core: s.core, size: token.Size, part: audio.Part{Audio: a.src, Began: audio.Extent{Size: token.Size}, Report: meter.Report()}, url: target, token: *token, resumed: true}
 	if token.Whole {
-		u.handed.Store(u.size)
+		u.part.Handed.Store(u.part.Began.Size)
 	}
 	if token.ModTime != 0 {
-		u.modTime = time.Unix(0, token.ModTime)
+		u.part.Began.ModTime = time.Unix(0, token.ModTime)
 	}
-	if err := u.same(x); err != nil {
-		return nil, &Error{Op: op, Err: a.fault(err)}
+	if err := u.part.Began.Same(x); err != nil {
+		return nil, &Error{Op: op, Err: a.src.Fault(err)}
 	}
 	if token.SHA256 != "" {
-		sum, err := a.sha256(ctx)
+		sum, err := a.src.SHA256(ctx)
 		if err == nil && sum != token.SHA256 {
-			err = a.fault(errors.New("is not what the upload began with: its SHA-256 differs"))
+			err = a.src.Fault(errors.New("is not what the upload began with: its SHA-256 differs"))
 		}
 		if err != nil {
-			return nil, s.core.localFailure(op, err)
+			return nil, s.core.localFailure(ctx, op, err)
 		}
 	}
 	return u.run(ctx)
 }
 
 // localFailure is the error of a call that failed before anything was sent.
-func (c *core) localFailure(op string, err error) error {
+func (c *core) localFailure(ctx context.Context, op string, err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		err = ctxError(ctx)
 	}
 	return &Error{Op: op, Err: c.redact.Error(err)}
 }
 
 // metadata is what Upload-Metadata tells the service of the recording.
 func (u *upload) metadata(ctx context.Context, fields url.Values) (string, error) {
-	kind, err := u.audio.mediaType(ctx)
+	kind, err := u.part.Audio.MediaType(ctx)
 	if err != nil {
 		return "", err
 	}
-	return uploadMetadata(fields, u.audio.name, kind)
+	return uploadMetadata(fields, u.part.Audio.Name(), kind)
 }
 
 // uploadToken is what has to be remembered of an upload to go on with it.
@@ -220,29 +222,4 @@ func parseUploadToken(token string) (*uploadToken, error) {
 		return nil, wrong
 	}
 	return t, nil
-}
-
-// sha256 reads all of the recording and returns its SHA-256 in hexadecimal.
-func (a Audio) sha256(ctx context.Context) (string, error) {
-	src, err := a.start(ctx)
-	if err != nil {
-		return "", err
-	}
-	if src.foreign {
-		src = detach(ctx, src)
-	}
-	defer func() { _ = src.Close() }() // it was read alone
-	sum, buf := sha256.New(), make([]byte, detachedBuffer)
-	for {
-		n, err := src.Read(buf)
-		sum.Write(buf[:n])
-		switch {
-		case ctx.Err() != nil:
-			return "", ctxError(ctx)
-		case errors.Is(err, io.EOF):
-			return hex.EncodeToString(sum.Sum(nil)), nil
-		case err != nil:
-			return "", a.fault(err)
-		}
-	}
 }

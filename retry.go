@@ -18,6 +18,7 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
@@ -57,7 +58,7 @@ type exchange struct {
 	ctx  context.Context //nolint:containedctx // lives as long as the call
 
 	attempts int
-	sent     *outgoing // the last attempt's body
+	sent     *audio.Outgoing // the last attempt's body
 	wait     time.Duration
 	ans      *answer // the success
 	err      error   // the failure: an *Error or an *UnknownOutcomeError
@@ -147,12 +148,12 @@ func (x *exchange) checkRetry(_ context.Context, resp *http.Response, err error)
 // lost deals with an attempt that brought no answer.
 func (x *exchange) lost(err error) (retry bool) {
 	err = redact.StripURL(err)
-	if local := x.sent.localError(); local != nil {
+	if local := x.sent.LocalError(); local != nil {
 		// net/http reports a failed read as if the network had failed.
 		x.err = x.fail(local)
 		return false
 	}
-	whole := x.sent.seal()
+	whole := x.sent.Seal()
 	if x.ctx.Err() != nil {
 		ended := ctxError(x.ctx)
 		if !errors.Is(ended, err) { // it says more
@@ -183,7 +184,7 @@ func (x *exchange) answered(resp *http.Response) (retry bool) {
 		return x.accepted(resp)
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
-	whole := x.sent.seal()
+	whole := x.sent.Seal()
 	e := decodeError(resp.StatusCode, resp.Header, body, x.core.redact)
 	e.Op, e.JobID, e.Attempts = x.call.op, x.call.jobID, x.attempts
 	if in, ok := resp.Body.(*incoming); ok && in.info.RetryAfter == 0 {
@@ -219,12 +220,12 @@ func (x *exchange) accepted(resp *http.Response) (retry bool) {
 	}
 	body, err := readAnswer(x.call.method, resp, limit)
 	ans := &answer{status: resp.StatusCode, header: resp.Header, body: body, attempts: x.attempts}
-	ans.sent, ans.size = x.sent.audio()
+	ans.sent, ans.size = x.sent.Sent()
 	if err == nil {
 		x.ans = ans
 		return false
 	}
-	x.sent.seal()
+	x.sent.Seal()
 	e := x.core.badAnswer(x.call, ans, err)
 	if x.ctx.Err() != nil {
 		e.Err = fmt.Errorf("%w (%w)", ctxError(x.ctx), e.Err)
@@ -256,7 +257,7 @@ func readAnswer(method string, resp *http.Response, limit int64) ([]byte, error)
 // canReopen reports whether the body can go out again: a Reader of which a byte
 // was given away cannot.
 func (x *exchange) canReopen() bool {
-	return x.sent == nil || !x.sent.oneShot || !x.sent.touched()
+	return x.sent == nil || !x.sent.OneShot || !x.sent.Touched()
 }
 
 // worthWaiting chooses the wait before the next attempt, if there is to be one.
@@ -298,7 +299,7 @@ func (x *exchange) fail(cause error) *Error {
 }
 
 func (x *exchange) unknown(e *Error) {
-	sent, size := x.sent.audio()
+	sent, size := x.sent.Sent()
 	x.err = &UnknownOutcomeError{Sent: sent, Size: size, Err: e}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-querystring/query"
 
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
@@ -143,7 +145,7 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	if err != nil {
 		return nil, err
 	}
-	x, err := a.measure()
+	x, err := a.src.Measure()
 	if err != nil {
 		return nil, &Error{Op: op, Err: s.core.redact.Error(err)}
 	}
@@ -154,13 +156,13 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	if err != nil {
 		return nil, err
 	}
-	if sub.resumable || x.size > s.core.cfg.resumableAbove {
+	if sub.resumable || x.Size > s.core.cfg.resumableAbove {
 		return s.startUpload(ctx, a, x, fields, sub)
 	}
-	meter := newMeter(sub.progress, x.size)
-	defer meter.finish()
-	body := form{audio: a, fields: fields, progress: meter.report()}
-	k := call{op: op, method: http.MethodPost, path: pathSubmit, class: ClassSubmit, body: body.open, billed: true}
+	meter := audio.NewMeter(sub.progress, x.Size)
+	defer meter.Finish()
+	body := audio.Form{Audio: a.src, Field: audioField, Fields: fields, Progress: meter.Report()}
+	k := call{op: op, method: http.MethodPost, path: pathSubmit, class: ClassSubmit, body: body.Open, billed: true}
 	ans, err := s.core.send(ctx, k)
 	if err != nil {
 		return nil, err
@@ -349,7 +351,7 @@ func (s *STTService) fields(op string, p SubmitParams) (url.Values, error) {
 	if err != nil {
 		return nil, &Error{Op: op, Err: err}
 	}
-	for _, name := range sortedKeys(p.Extra) {
+	for _, name := range slices.Sorted(maps.Keys(p.Extra)) {
 		if name == "" || name == audioField || slices.Contains(ownFields, name) {
 			return nil, invalid(op, "extra", fmt.Sprintf("%q cannot be given there", name))
 		}

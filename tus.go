@@ -5,16 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"path"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
@@ -28,19 +27,16 @@ const tusVersion = "1.0.0"
 
 // upload is one resumable upload on its way.
 type upload struct {
-	core    *core
-	audio   Audio
-	size    int64
-	modTime time.Time
-	url     *url.URL
-	token   uploadToken
-	report  func(sent, total int64) // nil: nobody asks
-	header  http.Header             // of each chunk
+	core   *core
+	part   audio.Part
+	size   int64
+	url    *url.URL
+	token  uploadToken
+	header http.Header // of each chunk
 
-	offset  int64        // the service said that it holds so much, and holds it to that
-	handed  atomic.Int64 // no byte from here on was ever given to the network
-	known   bool         // offset is where the service stands now
-	resumed bool         // an earlier process sent, nobody knows how much
+	offset  int64 // the service said that it holds so much, and holds it to that
+	known   bool  // offset is where the service stands now
+	resumed bool  // an earlier process sent, nobody knows how much
 }
 
 // errProtocol marks an answer that contradicts what was sent or said before.
@@ -159,7 +155,7 @@ func (u *upload) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := u.confirm(k, ans, u.handed.Load()); err != nil {
+	if err := u.confirm(k, ans, u.part.Handed.Load()); err != nil {
 		return err
 	}
 	if u.offset == before {
@@ -178,7 +174,7 @@ func (u *upload) ask(ctx context.Context) error {
 	if length := ans.header.Get("Upload-Length"); length != "" && length != strconv.FormatInt(u.size, 10) {
 		return u.core.badAnswer(k, ans, fmt.Errorf("%w: the upload is %q bytes long, not %d", errProtocol, redact.Line(length, 32), u.size))
 	}
-	most := u.handed.Load()
+	most := u.part.Handed.Load()
 	if u.resumed {
 		most = u.size
 	}
@@ -186,9 +182,9 @@ func (u *upload) ask(ctx context.Context) error {
 		return err
 	}
 	if u.resumed {
-		u.handed.Store(u.offset)
-		if u.report != nil {
-			u.report(u.offset, u.size)
+		u.part.Handed.Store(u.offset)
+		if u.part.Report != nil {
+			u.part.Report(u.offset, u.size)
 		}
 	}
 	u.known, u.resumed = true, false
@@ -293,7 +289,7 @@ func (u *upload) gone(ctx context.Context, e *Error) (*Job, error) {
 		return job, nil
 	}
 	e.Err = ErrNotFound
-	if u.handed.Load() == u.size {
+	if u.part.Handed.Load() == u.size {
 		e.Message = "the service knows neither the upload nor its job, though all of it went out"
 		return nil, u.interrupted(e)
 	}
@@ -303,7 +299,7 @@ func (u *upload) gone(ctx context.Context, e *Error) (*Job, error) {
 
 func (u *upload) interrupted(err error) error {
 	token := u.token
-	token.Whole = u.handed.Load() == u.size
+	token.Whole = u.part.Handed.Load() == u.size
 	return &UploadInterruptedError{UploadURL: token.URL, Offset: u.offset, Size: u.size, Token: token.String(), Err: err}
 }
 
@@ -321,62 +317,6 @@ func pause(ctx context.Context, d time.Duration, e *Error) error {
 }
 
 // open is the body of the next chunk.
-func (u *upload) open(ctx context.Context) (*opened, error) {
-	src, err := u.audio.open(ctx, u.offset)
-	if err != nil {
-		return nil, u.audio.fault(err)
-	}
-	if err := u.same(extent{src.size, src.modTime}); err != nil {
-		return nil, errors.Join(u.audio.fault(err), src.Close())
-	}
-	if src.foreign {
-		src = detach(ctx, src)
-	}
-	from, length := u.offset, min(u.core.cfg.chunkSize, u.size-u.offset)
-	o := &opened{Reader: &chunk{upload: u, src: src, at: from, end: from + length}, close: src.Close, length: length, audioSize: length}
-	if u.report != nil {
-		o.progress = func(sent, _ int64) { u.report(from+sent, u.size) }
-	}
-	return o, nil
-}
-
-// same reports how a recording differs from the one the upload began with.
-func (u *upload) same(x extent) error {
-	switch {
-	case x.size != u.size:
-		return fmt.Errorf("is not what the upload began with: it holds %d bytes instead of %d", x.size, u.size)
-	case !x.modTime.IsZero() && !u.modTime.IsZero() && !x.modTime.Equal(u.modTime):
-		return fmt.Errorf("is not what the upload began with: it was modified at %s", x.modTime.UTC().Format(time.RFC3339))
-	}
-	return nil
-}
-
-// chunk passes on the bytes of one chunk. It keeps the last byte of a
-// recording that turns out shorter or longer than announced.
-type chunk struct {
-	upload  *upload
-	src     *source
-	at, end int64
-}
-
-func (c *chunk) Read(p []byte) (int, error) {
-	if c.at == c.end {
-		return 0, io.EOF
-	}
-	n, err := c.src.Read(p[:min(int64(len(p)), c.end-c.at)])
-	at := c.at + int64(n)
-	if at < c.end && err != nil {
-		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("changed while it was sent: %d bytes were announced and it ended after %d", c.upload.size, at)
-		}
-		return 0, c.upload.audio.fault(err)
-	}
-	if at == c.upload.size && c.src.more() {
-		return 0, c.upload.audio.fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", at))
-	}
-	c.at = at
-	if at > c.upload.handed.Load() {
-		c.upload.handed.Store(at)
-	}
-	return n, nil
+func (u *upload) open(ctx context.Context) (*audio.Body, error) {
+	return u.part.Open(ctx, u.offset, u.core.cfg.chunkSize)
 }

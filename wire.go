@@ -4,8 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,7 +94,7 @@ func uploadMetadata(fields url.Values, filename, filetype string) (string, error
 		values[name] = list[0]
 	}
 	var b strings.Builder
-	for i, name := range sortedKeys(values) {
+	for i, name := range slices.Sorted(maps.Keys(values)) {
 		if i > 0 {
 			b.WriteByte(',')
 		}

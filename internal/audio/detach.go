@@ -1,4 +1,4 @@
-package scriptix
+package audio
 
 import (
 	"bytes"

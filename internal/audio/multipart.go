@@ -1,4 +1,4 @@
-package scriptix
+package audio
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -14,55 +15,56 @@ import (
 	"strings"
 )
 
-// form is the multipart/form-data body of a submit: the fields first, then the
+// Form is the multipart/form-data body of a submit: the fields first, then the
 // audio. It is opened afresh for each attempt.
-type form struct {
-	audio    Audio
-	fields   url.Values
-	progress func(sent, total int64)
+type Form struct {
+	Audio    Audio
+	Field    string // of the form, which holds the recording
+	Fields   url.Values
+	Progress func(sent, total int64) // nil: nobody asks
 }
 
-// open returns the body and its length, -1 when the audio's is not known.
-func (f form) open(ctx context.Context) (*opened, error) {
-	src, err := f.audio.start(ctx)
+// Open returns the body and its length, -1 when the audio's is not known.
+func (f Form) Open(ctx context.Context) (*Body, error) {
+	src, err := f.Audio.start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if src.foreign {
 		src = detach(ctx, src)
 	}
-	kind, err := sniff(f.audio.name, src)
+	kind, err := sniff(f.Audio.name, src)
 	if err != nil {
-		return nil, errors.Join(f.audio.fault(err), src.Close())
+		return nil, errors.Join(f.Audio.Fault(err), src.Close())
 	}
 	boundary := rand.Text() + rand.Text()
 	head, tail := f.head(boundary, kind), []byte("\r\n--"+boundary+"--\r\n")
-	audio := &exact{src: src, audio: f.audio, left: src.size}
-	o := &opened{
-		contentType: "multipart/form-data; boundary=" + boundary,
-		length:      -1, audioSize: src.size, audioRead: func() int64 { return audio.read },
-		oneShot: f.audio.oneShot, progress: f.progress,
+	audio := &exact{src: src, audio: f.Audio, left: src.size}
+	o := &Body{
+		ContentType: "multipart/form-data; boundary=" + boundary,
+		Length:      -1, audioSize: src.size, audioRead: func() int64 { return audio.read },
+		OneShot: f.Audio.oneShot, progress: f.Progress,
 		Reader: io.MultiReader(bytes.NewReader(head), audio, &ending{tail}),
 		close:  src.Close,
 	}
 	if src.size >= 0 {
-		o.length = int64(len(head)) + src.size + int64(len(tail))
+		o.Length = int64(len(head)) + src.size + int64(len(tail))
 	}
 	return o, nil
 }
 
-func (f form) head(boundary, kind string) []byte {
+func (f Form) head(boundary, kind string) []byte {
 	var b bytes.Buffer
-	for _, name := range sortedKeys(f.fields) {
-		for _, value := range f.fields[name] {
+	for _, name := range slices.Sorted(maps.Keys(f.Fields)) {
+		for _, value := range f.Fields[name] {
 			fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n", boundary, quoteParam(name), value)
 		}
 	}
-	name := f.audio.name
+	name := f.Audio.name
 	if name == "" {
 		name = "audio"
 	}
-	fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%s; filename=%s\r\nContent-Type: %s\r\n\r\n", boundary, quoteParam(audioField), quoteParam(name), kind)
+	fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%s; filename=%s\r\nContent-Type: %s\r\n\r\n", boundary, quoteParam(f.Field), quoteParam(name), kind)
 	return b.Bytes()
 }
 
@@ -73,15 +75,15 @@ func quoteParam(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "%0D", "\n", "%0A").Replace(s) + `"`
 }
 
-// opened is a request body ready to go out once.
-type opened struct {
+// Body is a request body ready to go out once.
+type Body struct {
 	io.Reader
 	close       func() error
-	contentType string
-	length      int64                   // of the body; -1 when unknown
+	ContentType string
+	Length      int64                   // of the body; -1 when unknown
 	audioSize   int64                   // -1 when unknown
 	audioRead   func() int64            // how much of the audio was read, between two Reads; nil: the body is all audio
-	oneShot     bool                    // cannot be opened again once a byte of the audio left
+	OneShot     bool                    // cannot be opened again once a byte of the audio left
 	progress    func(sent, total int64) // told how much of the audio left; nil: nobody asks
 }
 
@@ -123,9 +125,9 @@ func (e *exact) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case !errors.Is(err, io.EOF):
-		return n, e.audio.fault(err)
+		return n, e.audio.Fault(err)
 	case e.left > 0:
-		return n, e.audio.fault(fmt.Errorf("changed while it was sent: %d bytes were announced and it ended after %d", e.src.size, e.read))
+		return n, e.audio.Fault(fmt.Errorf("changed while it was sent: %d bytes were announced and it ended after %d", e.src.size, e.read))
 	}
 	return n, e.end()
 }
@@ -136,7 +138,7 @@ func (e *exact) end() error {
 		return io.EOF
 	}
 	if e.src.more() {
-		return e.audio.fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", e.src.size))
+		return e.audio.Fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", e.src.size))
 	}
 	return io.EOF
 }
@@ -179,9 +181,9 @@ func sniff(name string, src *source) (string, error) {
 	return http.DetectContentType(first), nil
 }
 
-// mediaType returns what sniff does, and opens the audio only where its name
+// MediaType returns what sniff does, and opens the audio only where its name
 // does not tell.
-func (a Audio) mediaType(ctx context.Context) (string, error) {
+func (a Audio) MediaType(ctx context.Context) (string, error) {
 	if kind, known := formats[strings.ToLower(path.Ext(a.name))]; known {
 		return kind, nil
 	}
@@ -193,19 +195,10 @@ func (a Audio) mediaType(ctx context.Context) (string, error) {
 		src = detach(ctx, src)
 	}
 	kind, err := sniff(a.name, src)
-	if cause := ctx.Err(); cause != nil {
-		err = ctxError(ctx)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
 	} else if err != nil {
-		err = a.fault(err)
+		err = a.Fault(err)
 	}
 	return kind, errors.Join(err, src.Close())
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

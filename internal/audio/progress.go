@@ -1,12 +1,12 @@
-package scriptix
+package audio
 
 import (
 	"sync"
 	"time"
 )
 
-// meter turns the counts of attempts into calls of OnProgress's function.
-type meter struct {
+// Meter turns the counts of attempts into calls of OnProgress's function.
+type Meter struct {
 	fn    func(sent, total int64)
 	total int64
 
@@ -20,10 +20,11 @@ type meter struct {
 
 const progressGap = time.Second / 20
 
-func newMeter(fn func(sent, total int64), total int64) *meter { return &meter{fn: fn, total: total} }
+// NewMeter makes the meter of one recording of total bytes, -1 when that is unknown.
+func NewMeter(fn func(sent, total int64), total int64) *Meter { return &Meter{fn: fn, total: total} }
 
-// report returns what an attempt calls, nil when nobody asks.
-func (m *meter) report() func(sent, total int64) {
+// Report returns what an attempt calls, nil when nobody asks.
+func (m *Meter) Report() func(sent, total int64) {
 	if m.fn == nil {
 		return nil
 	}
@@ -42,8 +43,8 @@ func (m *meter) report() func(sent, total int64) {
 	}
 }
 
-// finish makes the last call, with what was reached.
-func (m *meter) finish() {
+// Finish makes the last call, with what was reached.
+func (m *Meter) Finish() {
 	if m.fn == nil {
 		return
 	}
@@ -55,7 +56,7 @@ func (m *meter) finish() {
 	}
 }
 
-func (m *meter) tell() {
+func (m *Meter) tell() {
 	m.called, m.told = true, m.most
 	m.fn(m.most, m.total)
 }

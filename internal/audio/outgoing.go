@@ -1,0 +1,127 @@
+package audio
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+)
+
+// Outgoing is the body of one attempt. It knows how much of itself was handed
+// to the transport, on which hangs whether a job may exist.
+type Outgoing struct {
+	*Body
+	guard  *Watchdog
+	turn   chan struct{} // held by the one Read or Close under way
+	closed bool
+
+	mu       sync.Mutex
+	n        int64
+	audioN   int64 // of these, of the audio
+	complete bool
+	sealed   bool
+	err      error // a local read's failure
+}
+
+var errSealed = errors.New("the attempt is over")
+
+// NewOutgoing makes a body that g watches over.
+func NewOutgoing(o *Body, g *Watchdog) *Outgoing {
+	return &Outgoing{Body: o, guard: g, turn: make(chan struct{}, 1)}
+}
+
+// Read hands bytes to the transport and counts them.
+func (o *Outgoing) Read(p []byte) (int, error) {
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
+	n, err := o.Body.Read(p)
+	sent, err := o.handOver(n, err)
+	if sent < 0 {
+		return 0, err
+	}
+	if o.progress != nil && n > 0 {
+		o.progress(sent, o.audioSize)
+	}
+	return n, err
+}
+
+// handOver counts n bytes as handed to the transport, and returns how much of
+// the audio was by then; -1 when the attempt is over and nothing goes out.
+func (o *Outgoing) handOver(n int, err error) (sent int64, _ error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sealed {
+		return -1, errSealed
+	}
+	o.n += int64(n)
+	o.audioN = o.n
+	if o.audioRead != nil {
+		o.audioN = o.audioRead()
+	}
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		if cause := context.Cause(o.guard.ctx); cause != nil {
+			return -1, cause // the attempt's end, not the audio's fault
+		}
+		o.err = err
+	case err != nil || o.n == o.Length:
+		if !o.complete {
+			o.complete = true
+			o.guard.Whole()
+		}
+	default:
+		o.guard.Moved()
+	}
+	return o.audioN, err
+}
+
+// Close seals the body and closes the recording.
+func (o *Outgoing) Close() error {
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
+	o.Seal()
+	if o.closed || o.close == nil {
+		return nil
+	}
+	o.closed = true
+	return o.close()
+}
+
+// Seal ends the attempt's sending and reports whether all of the body had been
+// handed over. From then on no byte is: what it reports stays true.
+func (o *Outgoing) Seal() (whole bool) {
+	if o == nil {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sealed = true
+	return o.complete
+}
+
+// LocalError is why the recording could not be read, nil if it could.
+func (o *Outgoing) LocalError() error {
+	if o == nil {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
+// Touched reports whether a byte of the recording was given away.
+func (o *Outgoing) Touched() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.audioN > 0
+}
+
+// Sent returns how much of the audio was handed over.
+func (o *Outgoing) Sent() (sent, size int64) {
+	if o == nil {
+		return 0, 0
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.audioN, o.audioSize
+}
