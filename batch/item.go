@@ -49,7 +49,7 @@ func (r *run) begin(input Input) {
 			return
 		}
 	}
-	if err := checkName(key); err != nil {
+	if err := ledger.CheckName(key); err != nil {
 		r.emit(Outcome{Input: input, Key: key, State: StateRejected, Err: err}, nil)
 		return
 	}

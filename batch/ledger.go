@@ -3,12 +3,10 @@ package batch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
@@ -107,42 +105,29 @@ const (
 type Event = ledger.Event
 
 // Index is what [Ledger.Get] looks a record up by.
-type Index int
+type Index = ledger.Index
 
 // The indexes.
 const (
-	ByKey Index = iota
-	ByJob
-	ByToken
+	ByKey   = ledger.ByKey
+	ByJob   = ledger.ByJob
+	ByToken = ledger.ByToken
 )
-
-// String returns the index in a word, for errors.
-func (i Index) String() string {
-	switch i {
-	case ByKey:
-		return "key"
-	case ByJob:
-		return "job"
-	case ByToken:
-		return "token"
-	}
-	return fmt.Sprintf("index %d", int(i))
-}
 
 // The errors of ledgers, for [errors.Is].
 var (
-	ErrNoRecord = errors.New("batch: no such record")
-	ErrLocked   = errors.New("batch: the ledger is in use by another process")
-	ErrCorrupt  = errors.New("batch: the ledger file is damaged")
-	ErrFormat   = errors.New("batch: the file is no ledger that this version can read")
-	ErrClosed   = errors.New("batch: the ledger is closed")
-	ErrJobTaken = errors.New("batch: the job is bound to another record")
-	ErrRule     = ledger.ErrRule  // a change that no record may make
-	ErrMoved    = ledger.ErrMoved // a change that came too late
+	ErrNoRecord = ledger.ErrNoRecord // there is no such record
+	ErrLocked   = ledger.ErrLocked   // another process has the file open
+	ErrCorrupt  = ledger.ErrCorrupt  // the file is damaged
+	ErrFormat   = ledger.ErrFormat   // the file is no ledger that this version can read
+	ErrClosed   = ledger.ErrClosed   // the ledger was closed
+	ErrJobTaken = ledger.ErrJobTaken // the job is bound to another record
+	ErrRule     = ledger.ErrRule     // a change that no record may make
+	ErrMoved    = ledger.ErrMoved    // a change that came too late
 )
 
 // MaxKey is the longest key, token or job id in bytes.
-const MaxKey = 1024
+const MaxKey = ledger.MaxKey
 
 // CheckChange says what is wrong with storing r in place of old, an [ErrRule].
 // Each ledger calls it before it stores, so that an end is never overwritten.
@@ -161,7 +146,7 @@ func Export(ctx context.Context, l Ledger, w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if err := enc.Encode(public(r)); err != nil {
+		if err := enc.Encode(ledger.Public(r)); err != nil {
 			return fmt.Errorf("batch: export: %w", err)
 		}
 	}
@@ -183,65 +168,3 @@ func Abandon(ctx context.Context, l Ledger, key string) error {
 	_, err := l.Apply(ctx, key, ledger.GivenUp)
 	return err
 }
-
-// public is a record without what does not belong into a log.
-func public(r Record) Record {
-	r.Token, r.Upload = "", ""
-	return r
-}
-
-func checkClaim(r Record) error {
-	switch {
-	case r.Key == "":
-		return errors.New("batch: claim: the key is empty")
-	case r.Token == "":
-		return errors.New("batch: claim: the token is empty")
-	case r.Phase != Claimed || r.JobID != "":
-		return fmt.Errorf("batch: claim: %w: a new record is claimed and has no job", ErrRule)
-	}
-	return checkName(r.Key, r.Token)
-}
-
-// checkName refuses what no ledger can keep: a record is stored as JSON, which
-// has no other text than UTF-8.
-func checkName(values ...string) error {
-	for _, v := range values {
-		switch {
-		case len(v) > MaxKey:
-			return fmt.Errorf("batch: a key, token or job id of %d bytes: at most %d are kept", len(v), MaxKey)
-		case !utf8.ValidString(v):
-			return fmt.Errorf("batch: the key, token or job id %q is not valid UTF-8; for a file's name use strconv.Quote", v)
-		}
-	}
-	return nil
-}
-
-// changed runs a change and checks what came of it. It does not let a panic of
-// the caller's change pass, for that would end somebody else's goroutine.
-func changed(old Record, change func(Record) (Record, error)) (r Record, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("batch: the change of a record panicked: %v", p)
-		}
-	}()
-	if r, err = change(old); err != nil {
-		return old, err
-	}
-	r.Revision = old.Revision
-	if err := checkName(r.JobID); err != nil {
-		return old, err
-	}
-	return r, ledger.Check(old, r)
-}
-
-// wakes reports whether watchers are to hear of a change.
-func wakes(old, r Record) bool {
-	return r.Phase != old.Phase || r.JobID != old.JobID || !r.Due.IsZero() && (old.Due.IsZero() || r.Due.Before(old.Due))
-}
-
-const (
-	maxParked   = 10_000
-	parkedFor   = 72 * time.Hour
-	maxPerJob   = 4 // events parked for one job
-	maxWatching = 10_000
-)

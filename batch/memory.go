@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"iter"
 	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
 // Memory returns a ledger that keeps everything in memory and forgets it with
@@ -23,7 +24,7 @@ func Memory() Ledger {
 
 type memory struct {
 	budgets
-	hub hub
+	hub ledger.Hub
 
 	mu      sync.Mutex
 	closed  bool
@@ -49,7 +50,7 @@ func (m *memory) enter(ctx context.Context) (leave func(), err error) {
 }
 
 func (m *memory) Claim(ctx context.Context, r Record) (Record, bool, error) {
-	if err := checkClaim(r); err != nil {
+	if err := ledger.CheckClaim(r); err != nil {
 		return Record{}, false, err
 	}
 	leave, err := m.enter(ctx)
@@ -61,7 +62,7 @@ func (m *memory) Claim(ctx context.Context, r Record) (Record, bool, error) {
 		return stored, false, nil
 	}
 	if _, taken := m.tokens[r.Token]; taken {
-		return Record{}, false, errTokenTaken
+		return Record{}, false, ledger.ErrTokenTaken
 	}
 	r.Revision = 1
 	m.records[r.Key], m.tokens[r.Token] = r, r.Key
@@ -97,7 +98,7 @@ func (m *memory) Apply(ctx context.Context, key string, change func(Record) (Rec
 	if !ok {
 		return Record{}, ErrNoRecord
 	}
-	r, err := changed(old, change)
+	r, err := ledger.Change(old, change)
 	if err != nil || r == old {
 		return old, err
 	}
@@ -113,14 +114,14 @@ func (m *memory) Apply(ctx context.Context, key string, change func(Record) (Rec
 	}
 	r.Revision = old.Revision + 1
 	m.records[key] = r
-	if wakes(old, r) {
-		m.hub.tell(key)
+	if ledger.Wakes(old, r) {
+		m.hub.Tell(key)
 	}
 	return r, nil
 }
 
 func (m *memory) Park(ctx context.Context, e Event) (string, error) {
-	if err := checkName(e.JobID); err != nil {
+	if err := ledger.CheckName(e.JobID); err != nil {
 		return "", err
 	}
 	leave, err := m.enter(ctx)
@@ -133,12 +134,12 @@ func (m *memory) Park(ctx context.Context, e Event) (string, error) {
 	}
 	events := m.parked[e.JobID]
 	if len(events) == 0 {
-		for len(m.order) > 0 && (len(m.order) >= maxParked || time.Since(m.parked[m.order[0]][0].At) > parkedFor) {
+		for len(m.order) > 0 && (len(m.order) >= ledger.MaxParked || time.Since(m.parked[m.order[0]][0].At) > ledger.ParkedFor) {
 			m.unpark(m.order[0])
 		}
 		m.order = append(m.order, e.JobID)
 	}
-	if len(events) < maxPerJob {
+	if len(events) < ledger.MaxPerJob {
 		m.parked[e.JobID] = append(events, e)
 	}
 	return "", nil
@@ -170,14 +171,14 @@ func (m *memory) Due(ctx context.Context, limit int, lease time.Duration) ([]Rec
 	})
 	due = due[:min(max(limit, 0), len(due))]
 	for i := range due {
-		due[i].Due = leased(now, lease)
+		due[i].Due = ledger.Leased(now, lease)
 		due[i].Revision++
 		m.records[due[i].Key] = due[i]
 	}
 	return due, nil
 }
 
-func (m *memory) Watch(ctx context.Context) (<-chan string, error) { return m.hub.watch(ctx) }
+func (m *memory) Watch(ctx context.Context) (<-chan string, error) { return m.hub.Watch(ctx) }
 
 func (m *memory) Records(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
@@ -227,8 +228,6 @@ func (m *memory) Close() error {
 	m.mu.Lock()
 	m.closed = true
 	m.mu.Unlock()
-	m.hub.close()
+	m.hub.Close()
 	return err
 }
-
-var errTokenTaken = errors.New("batch: claim: another record has this token")

@@ -60,7 +60,7 @@ func storeOnce(ctx context.Context, l Ledger, e webhook.Event) error {
 // is known. Events that tell of no end are not kept.
 func store(ctx context.Context, l Ledger, e webhook.Event) error {
 	end := e.Type == webhook.TranscriptionCompleted || e.Type == webhook.TranscriptionFailed
-	if known := checkName(e.Data.ID) == nil && e.Data.ID != ""; !end || !known {
+	if known := ledger.CheckName(e.Data.ID) == nil && e.Data.ID != ""; !end || !known {
 		return nil
 	}
 	heard := Event{
@@ -101,7 +101,7 @@ func tokenOf(target string) string {
 	if err != nil {
 		return ""
 	}
-	if token := u.Query().Get(TokenParam); checkName(token) == nil {
+	if token := u.Query().Get(TokenParam); ledger.CheckName(token) == nil {
 		return token
 	}
 	return ""

@@ -1,4 +1,4 @@
-package batch
+package boltledger
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
 // bbolt trusts the file it maps: a flipped bit makes it crash the process, read
@@ -33,7 +35,7 @@ const (
 )
 
 // checkFile reads every page that is in use and every value, and returns what
-// is wrong with them as an [ErrCorrupt].
+// is wrong with them as an [ledger.ErrCorrupt].
 func checkFile(path string) error {
 	r, err := os.Open(path)
 	if err != nil {
@@ -46,7 +48,7 @@ func checkFile(path string) error {
 	}
 	c := &checker{r: r, size: uint64(info.Size())} //nolint:gosec // not negative
 	if err := c.check(); err != nil {
-		return fmt.Errorf("%w: %w; what is in it can still be read with bbolt's own tools", ErrCorrupt, err)
+		return fmt.Errorf("%w: %w; what is in it can still be read with bbolt's own tools", ledger.ErrCorrupt, err)
 	}
 	return nil
 }

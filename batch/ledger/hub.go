@@ -1,12 +1,17 @@
-package batch
+package ledger
 
 import (
 	"context"
 	"sync"
 )
 
-// hub tells watchers which records changed.
-type hub struct {
+// maxWatching is how many keys one watcher is still to be told of before they
+// become one hint about all records.
+const maxWatching = 10_000
+
+// Hub tells the watchers of a ledger which records changed. Its zero value is
+// ready. All methods may be called concurrently.
+type Hub struct {
 	mu       sync.Mutex
 	watchers map[*watching]bool
 	closed   bool
@@ -21,8 +26,9 @@ type watching struct {
 	stopped chan struct{}
 }
 
-// watch returns the channel of a new watcher. What changes from now on reaches it.
-func (h *hub) watch(ctx context.Context) (<-chan string, error) {
+// Watch returns the channel of a new watcher, as a ledger's Watch does. What
+// changes from now on reaches it, until ctx ends or the hub is closed.
+func (h *Hub) Watch(ctx context.Context) (<-chan string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -64,12 +70,13 @@ func (h *hub) watch(ctx context.Context) (<-chan string, error) {
 	return out, nil
 }
 
-// tell notes that a record changed.
-func (h *hub) tell(key string) {
+// Tell notes that a record changed; "" stands for any number of them. It does
+// not wait for the watchers.
+func (h *Hub) Tell(key string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.watchers {
-		if len(w.keys) < maxWatching {
+		if key != "" && len(w.keys) < maxWatching {
 			w.keys[key] = true
 		} else {
 			w.missed = true
@@ -81,8 +88,8 @@ func (h *hub) tell(key string) {
 	}
 }
 
-// close ends all watches and waits for their goroutines.
-func (h *hub) close() {
+// Close ends all watches and waits for their goroutines.
+func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
 	for w := range h.watchers {
@@ -93,7 +100,7 @@ func (h *hub) close() {
 	h.wg.Wait()
 }
 
-func (h *hub) next(w *watching) (key string, ok bool) {
+func (h *Hub) next(w *watching) (key string, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if w.missed {
@@ -108,7 +115,7 @@ func (h *hub) next(w *watching) (key string, ok bool) {
 	return "", false
 }
 
-func (h *hub) forget(w *watching) {
+func (h *Hub) forget(w *watching) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.watchers, w)

@@ -1,4 +1,4 @@
-package batch
+package boltledger
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
 // write is one change that waits for its commit.
@@ -27,7 +29,7 @@ var errNothing = errors.New("nothing to store")
 // update makes run durable. Those that come while the disk is busy are
 // committed together: one writer alone waits for one sync, and a hundred too.
 // What is begun is finished, so that no caller is in doubt because its ctx ended.
-func (f *file) update(ctx context.Context, run func(*bbolt.Tx) error, after func()) error {
+func (f *Ledger) update(ctx context.Context, run func(*bbolt.Tx) error, after func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -48,7 +50,7 @@ func (f *file) update(ctx context.Context, run func(*bbolt.Tx) error, after func
 }
 
 // view runs a read.
-func (f *file) view(ctx context.Context, run func(*bbolt.Tx) error) error {
+func (f *Ledger) view(ctx context.Context, run func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -65,16 +67,16 @@ func (f *file) view(ctx context.Context, run func(*bbolt.Tx) error) error {
 	return f.named(err)
 }
 
-func (f *file) usable() error {
+func (f *Ledger) usable() error {
 	if f.closed {
-		return ErrClosed
+		return ledger.ErrClosed
 	}
 	return f.broken
 }
 
 // spoil ends all use of a file that turned out to be damaged: to write to it
 // could make the damage worse.
-func (f *file) spoil(err error) {
+func (f *Ledger) spoil(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken == nil {
@@ -84,7 +86,7 @@ func (f *file) spoil(err error) {
 
 // commitAll commits until nothing waits. It is the one goroutine that writes,
 // and there is none while nobody does.
-func (f *file) commitAll() {
+func (f *Ledger) commitAll() {
 	for {
 		f.mu.Lock()
 		n := min(len(f.queue), maxGroup)
@@ -115,7 +117,7 @@ func (f *file) commitAll() {
 
 // commit makes a group durable. One that fails when it had begun to change
 // things takes the whole commit back; the others then go again without it.
-func (f *file) commit(group []*write) {
+func (f *Ledger) commit(group []*write) {
 	for {
 		failed := f.tryCommit(group)
 		if failed == nil {
@@ -125,7 +127,7 @@ func (f *file) commit(group []*write) {
 	}
 }
 
-func (f *file) tryCommit(group []*write) (failed *write) {
+func (f *Ledger) tryCommit(group []*write) (failed *write) {
 	_, err := guarded(func() (struct{}, error) {
 		return struct{}{}, f.db.Update(func(tx *bbolt.Tx) error {
 			stored := false
@@ -174,11 +176,11 @@ func partial(err error) error {
 }
 
 // named puts the file's name in front of errors that are about the file.
-func (f *file) named(err error) error {
+func (f *Ledger) named(err error) error {
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		return ErrClosed // it was closed since the call began
+		return ledger.ErrClosed // it was closed since the call began
 	}
-	if err == nil || errors.Is(err, ErrNoRecord) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.Is(err, ledger.ErrNoRecord) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return fmt.Errorf("ledger %s: %w", f.path, err)

@@ -1,29 +1,30 @@
-package batch
+package boltledger
 
 import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"iter"
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
-func (f *file) Claim(ctx context.Context, r Record) (stored Record, claimed bool, err error) {
-	if err := checkClaim(r); err != nil {
-		return Record{}, false, err
+// Claim stores a record unless its key is taken.
+func (f *Ledger) Claim(ctx context.Context, r ledger.Record) (stored ledger.Record, claimed bool, err error) {
+	if err := ledger.CheckClaim(r); err != nil {
+		return ledger.Record{}, false, err
 	}
 	// Most claims of a batch that is run again find their record: no write for those.
-	switch stored, err := f.Get(ctx, ByKey, r.Key); {
+	switch stored, err := f.Get(ctx, ledger.ByKey, r.Key); {
 	case err == nil:
 		return stored, false, nil
-	case !errors.Is(err, ErrNoRecord):
-		return Record{}, false, err
+	case !errors.Is(err, ledger.ErrNoRecord):
+		return ledger.Record{}, false, err
 	}
 	r.Revision = 1
 	err = f.update(ctx, func(tx *bbolt.Tx) error {
@@ -32,31 +33,32 @@ func (f *file) Claim(ctx context.Context, r Record) (stored Record, claimed bool
 		case err == nil:
 			stored = found
 			return errNothing
-		case !errors.Is(err, ErrNoRecord):
+		case !errors.Is(err, ledger.ErrNoRecord):
 			return err
 		}
 		if tx.Bucket(bucketTokens).Get([]byte(r.Token)) != nil {
-			return errTokenTaken
+			return ledger.ErrTokenTaken
 		}
 		claimed = true
 		id := following(tx.Bucket(bucketRecords))
 		return partial(errors.Join(
 			tx.Bucket(bucketKeys).Put([]byte(r.Key), id),
 			tx.Bucket(bucketTokens).Put([]byte(r.Token), id),
-			save(tx, id, Record{}, r)))
-	}, func() { f.shot.change(Record{}, r) })
+			save(tx, id, ledger.Record{}, r)))
+	}, func() { f.shot.change(ledger.Record{}, r) })
 	if err != nil {
-		return Record{}, false, err
+		return ledger.Record{}, false, err
 	}
 	return stored, claimed, nil
 }
 
-func (f *file) Get(ctx context.Context, by Index, value string) (r Record, err error) {
+// Get returns one record by its key, job id or token.
+func (f *Ledger) Get(ctx context.Context, by ledger.Index, value string) (r ledger.Record, err error) {
 	index := bucketKeys
 	switch by {
-	case ByJob:
+	case ledger.ByJob:
 		index = bucketJobs
-	case ByToken:
+	case ledger.ByToken:
 		index = bucketTokens
 	}
 	err = f.view(ctx, func(tx *bbolt.Tx) (err error) {
@@ -66,14 +68,15 @@ func (f *file) Get(ctx context.Context, by Index, value string) (r Record, err e
 	return r, err
 }
 
-func (f *file) Apply(ctx context.Context, key string, change func(Record) (Record, error)) (Record, error) {
-	var old, r Record
+// Apply changes a record, and feeds it what was parked for its job.
+func (f *Ledger) Apply(ctx context.Context, key string, change func(ledger.Record) (ledger.Record, error)) (ledger.Record, error) {
+	var old, r ledger.Record
 	err := f.update(ctx, func(tx *bbolt.Tx) (err error) {
 		if old, err = find(tx, bucketKeys, key); err != nil {
 			return err
 		}
 		id := bytes.Clone(tx.Bucket(bucketKeys).Get([]byte(key)))
-		if r, err = changed(old, change); err != nil {
+		if r, err = ledger.Change(old, change); err != nil {
 			return err
 		}
 		if r == old {
@@ -82,14 +85,14 @@ func (f *file) Apply(ctx context.Context, key string, change func(Record) (Recor
 		learned := r.JobID != old.JobID
 		if learned {
 			if tx.Bucket(bucketJobs).Get([]byte(r.JobID)) != nil {
-				return ErrJobTaken
+				return ledger.ErrJobTaken
 			}
 			parked, err := loadParked(tx, r.JobID)
 			if err != nil {
 				return err
 			}
 			for _, e := range parked.Events {
-				r = Heard(r, e)
+				r = ledger.Heard(r, e)
 			}
 		}
 		r.Revision = old.Revision + 1
@@ -101,8 +104,8 @@ func (f *file) Apply(ctx context.Context, key string, change func(Record) (Recor
 		return partial(save(tx, id, old, r))
 	}, func() {
 		f.shot.change(old, r)
-		if wakes(old, r) {
-			f.hub.tell(key)
+		if ledger.Wakes(old, r) {
+			f.hub.Tell(key)
 		}
 	})
 	if err != nil {
@@ -111,8 +114,9 @@ func (f *file) Apply(ctx context.Context, key string, change func(Record) (Recor
 	return r, nil
 }
 
-func (f *file) Park(ctx context.Context, e Event) (key string, err error) {
-	if err := checkName(e.JobID); err != nil {
+// Park keeps an event for a job that no record is bound to.
+func (f *Ledger) Park(ctx context.Context, e ledger.Event) (key string, err error) {
+	if err := ledger.CheckName(e.JobID); err != nil {
 		return "", err
 	}
 	err = f.update(ctx, func(tx *bbolt.Tx) error {
@@ -121,14 +125,14 @@ func (f *file) Park(ctx context.Context, e Event) (key string, err error) {
 		case err == nil:
 			key = r.Key
 			return errNothing
-		case !errors.Is(err, ErrNoRecord):
+		case !errors.Is(err, ledger.ErrNoRecord):
 			return err
 		}
 		parked, err := loadParked(tx, e.JobID)
 		if err != nil {
 			return err
 		}
-		if len(parked.Events) >= maxPerJob {
+		if len(parked.Events) >= ledger.MaxPerJob {
 			return errNothing
 		}
 		if len(parked.Events) == 0 {
@@ -152,9 +156,10 @@ func (f *file) Park(ctx context.Context, e Event) (key string, err error) {
 	return key, err
 }
 
-func (f *file) Due(ctx context.Context, limit int, lease time.Duration) ([]Record, error) {
+// Due hands out the records whose time has come.
+func (f *Ledger) Due(ctx context.Context, limit int, lease time.Duration) ([]ledger.Record, error) {
 	now := time.Now()
-	var old, due []Record
+	var old, due []ledger.Record
 	err := f.update(ctx, func(tx *bbolt.Tx) error {
 		old, due = nil, nil
 		var ids [][]byte
@@ -166,7 +171,7 @@ func (f *file) Due(ctx context.Context, limit int, lease time.Duration) ([]Recor
 				return err
 			}
 			old = append(old, r)
-			r.Due = leased(now, lease)
+			r.Due = ledger.Leased(now, lease)
 			r.Revision++
 			ids, due = append(ids, id), append(due, r)
 		}
@@ -186,13 +191,14 @@ func (f *file) Due(ctx context.Context, limit int, lease time.Duration) ([]Recor
 	return due, nil
 }
 
-func (f *file) Records(ctx context.Context) iter.Seq2[Record, error] {
+// Records walks over all records in the order in which they were claimed.
+func (f *Ledger) Records(ctx context.Context) iter.Seq2[ledger.Record, error] {
 	const page = 500
-	return func(yield func(Record, error) bool) {
+	return func(yield func(ledger.Record, error) bool) {
 		from := number(0)
 		for {
 			// Page by page: a long read would keep the file from being reused.
-			var records []Record
+			var records []ledger.Record
 			err := f.view(ctx, func(tx *bbolt.Tx) error {
 				c := tx.Bucket(bucketRecords).Cursor()
 				for k, v := c.Seek(from); k != nil && len(records) < page; k, v = c.Next() {
@@ -206,7 +212,7 @@ func (f *file) Records(ctx context.Context) iter.Seq2[Record, error] {
 				return nil
 			})
 			if err != nil {
-				yield(Record{}, err)
+				yield(ledger.Record{}, err)
 				return
 			}
 			for _, r := range records {
@@ -221,7 +227,8 @@ func (f *file) Records(ctx context.Context) iter.Seq2[Record, error] {
 	}
 }
 
-func (f *file) LoadBudget(ctx context.Context) (state []byte, err error) {
+// LoadBudget returns what StoreBudget stored last.
+func (f *Ledger) LoadBudget(ctx context.Context) (state []byte, err error) {
 	err = f.view(ctx, func(tx *bbolt.Tx) error {
 		if v := tx.Bucket(bucketMeta).Get(keyBudget); v != nil {
 			state, err = decodeSum(v)
@@ -232,34 +239,35 @@ func (f *file) LoadBudget(ctx context.Context) (state []byte, err error) {
 	return state, err
 }
 
-func (f *file) StoreBudget(ctx context.Context, state []byte) error {
+// StoreBudget stores the budget, which the ledger does not look into.
+func (f *Ledger) StoreBudget(ctx context.Context, state []byte) error {
 	return f.update(ctx, func(tx *bbolt.Tx) error {
 		return partial(tx.Bucket(bucketMeta).Put(keyBudget, encodeSum(state)))
 	}, nil)
 }
 
-func find(tx *bbolt.Tx, index []byte, value string) (Record, error) {
+func find(tx *bbolt.Tx, index []byte, value string) (ledger.Record, error) {
 	id := tx.Bucket(index).Get([]byte(value))
 	if id == nil {
-		return Record{}, ErrNoRecord
+		return ledger.Record{}, ledger.ErrNoRecord
 	}
 	r, err := load(tx, id)
 	if err == nil && value != r.Key && value != r.JobID && value != r.Token {
-		err = fmt.Errorf("%w: an index names another record", ErrCorrupt)
+		err = fmt.Errorf("%w: an index names another record", ledger.ErrCorrupt)
 	}
 	return r, err
 }
 
-func load(tx *bbolt.Tx, id []byte) (Record, error) {
+func load(tx *bbolt.Tx, id []byte) (ledger.Record, error) {
 	v := tx.Bucket(bucketRecords).Get(id)
 	if v == nil {
-		return Record{}, fmt.Errorf("%w: an index names a record that is not there", ErrCorrupt)
+		return ledger.Record{}, fmt.Errorf("%w: an index names a record that is not there", ledger.ErrCorrupt)
 	}
 	return decodeRecord(v)
 }
 
 // save stores a record and what the index of due times says of it.
-func save(tx *bbolt.Tx, id []byte, old, r Record) error {
+func save(tx *bbolt.Tx, id []byte, old, r ledger.Record) error {
 	value, err := encode(r)
 	if err != nil {
 		return err
@@ -282,8 +290,8 @@ func save(tx *bbolt.Tx, id []byte, old, r Record) error {
 
 // parkedEvents are the events of one job.
 type parkedEvents struct {
-	Order  uint64  `json:"order"`
-	Events []Event `json:"events"`
+	Order  uint64         `json:"order"`
+	Events []ledger.Event `json:"events"`
 }
 
 func loadParked(tx *bbolt.Tx, jobID string) (p parkedEvents, err error) {
@@ -317,8 +325,8 @@ func evict(tx *bbolt.Tx) error {
 			return err
 		}
 		// To count takes a while: only when there can be too many.
-		over := binary.BigEndian.Uint64(last)-binary.BigEndian.Uint64(k)+1 >= maxParked && count(order) >= maxParked
-		if !over && len(p.Events) > 0 && time.Since(p.Events[0].At) <= parkedFor {
+		over := binary.BigEndian.Uint64(last)-binary.BigEndian.Uint64(k)+1 >= ledger.MaxParked && count(order) >= ledger.MaxParked
+		if !over && len(p.Events) > 0 && time.Since(p.Events[0].At) <= ledger.ParkedFor {
 			return nil
 		}
 		if err := errors.Join(order.Delete(k), tx.Bucket(bucketParked).Delete(bytes.Clone(v))); err != nil {
@@ -335,11 +343,6 @@ func count(b *bbolt.Bucket) (n int) {
 	return n
 }
 
-// leased is when a leased record is due again, as it is stored.
-func leased(now time.Time, lease time.Duration) time.Time {
-	return now.Add(lease).UTC().Truncate(time.Millisecond)
-}
-
 // following is the number after the last one in a bucket. A counter of its own
 // could be damaged, and then a record would be written over.
 func following(b *bbolt.Bucket) []byte {
@@ -348,52 +351,4 @@ func following(b *bbolt.Bucket) []byte {
 		return number(1)
 	}
 	return number(binary.BigEndian.Uint64(last) + 1)
-}
-
-func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
-func dueKey(t time.Time, id []byte) []byte {
-	return append(number(uint64(t.UnixNano())), id...)
-}
-
-func dueTime(key []byte) time.Time {
-	return time.Unix(0, int64(binary.BigEndian.Uint64(key))) //nolint:gosec // as it was stored
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// encodeSum puts a checksum before a value, for bbolt has none of its own.
-func encodeSum(v []byte) []byte {
-	return append(binary.BigEndian.AppendUint32(make([]byte, 0, len(v)+4), crc32.Checksum(v, castagnoli)), v...)
-}
-
-func decodeSum(v []byte) ([]byte, error) {
-	if len(v) < 4 || binary.BigEndian.Uint32(v) != crc32.Checksum(v[4:], castagnoli) {
-		return nil, fmt.Errorf("%w: a value's checksum does not match", ErrCorrupt)
-	}
-	return v[4:], nil
-}
-
-func encode(v any) ([]byte, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	return encodeSum(text), nil
-}
-
-func decode(v []byte, into any) error {
-	text, err := decodeSum(v)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	return nil
-}
-
-func decodeRecord(v []byte) (r Record, err error) {
-	err = decode(v, &r)
-	return r, err
 }

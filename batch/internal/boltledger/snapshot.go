@@ -1,4 +1,4 @@
-package batch
+package boltledger
 
 import (
 	"encoding/json"
@@ -8,30 +8,15 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
-
-// Snapshot is a look at a file ledger from another process.
-type Snapshot struct {
-	Time   time.Time     `json:"time"`   // when it was taken
-	Open   bool          `json:"open"`   // a process had the ledger open then; false once it was closed
-	PID    int           `json:"pid"`    // of that process
-	Counts map[Phase]int `json:"counts"` // records by phase
-	Recent []Record      `json:"recent"` // the ones that changed last, the latest first; 200 at most, without tokens
-}
-
-// Total is the number of records.
-func (s Snapshot) Total() (n int) {
-	for _, count := range s.Counts {
-		n += count
-	}
-	return n
-}
 
 // ReadSnapshot reads how far the batch on the ledger at path is. It needs no
 // lock, so it works while the batch runs, and is about a second old then. A
 // ledger that was never changed has none: the error is [os.ErrNotExist].
-func ReadSnapshot(path string) (Snapshot, error) {
-	var s Snapshot
+func ReadSnapshot(path string) (ledger.Snapshot, error) {
+	var s ledger.Snapshot
 	data, err := os.ReadFile(snapshotPath(path))
 	if err != nil {
 		return s, fmt.Errorf("batch: snapshot: %w", err)
@@ -55,8 +40,8 @@ type shooter struct {
 	path string
 
 	mu     sync.Mutex
-	counts map[Phase]int
-	recent []Record // a ring of the latest changes
+	counts map[ledger.Phase]int
+	recent []ledger.Record // a ring of the latest changes
 	next   int
 	timer  *time.Timer
 	armed  bool
@@ -66,11 +51,11 @@ type shooter struct {
 }
 
 func newShooter(path string) *shooter {
-	return &shooter{path: snapshotPath(path), counts: make(map[Phase]int)}
+	return &shooter{path: snapshotPath(path), counts: make(map[ledger.Phase]int)}
 }
 
 // count notes that a record's phase changed; "" is none.
-func (s *shooter) count(from, to Phase) {
+func (s *shooter) count(from, to ledger.Phase) {
 	if from == to {
 		return
 	}
@@ -81,14 +66,14 @@ func (s *shooter) count(from, to Phase) {
 }
 
 // change notes what was stored.
-func (s *shooter) change(old, r Record) {
+func (s *shooter) change(old, r ledger.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count(old.Phase, r.Phase)
 	if len(s.recent) < maxRecent {
-		s.recent = append(s.recent, public(r))
+		s.recent = append(s.recent, ledger.Public(r))
 	} else {
-		s.recent[s.next%maxRecent] = public(r)
+		s.recent[s.next%maxRecent] = ledger.Public(r)
 	}
 	s.next++
 	if s.armed || s.closed {
@@ -133,9 +118,9 @@ func (s *shooter) close() error {
 	return s.write(shot)
 }
 
-func (s *shooter) take(open bool) Snapshot {
-	shot := Snapshot{Time: time.Now().UTC(), Open: open, PID: os.Getpid(), Counts: maps.Clone(s.counts)}
-	maps.DeleteFunc(shot.Counts, func(_ Phase, n int) bool { return n == 0 })
+func (s *shooter) take(open bool) ledger.Snapshot {
+	shot := ledger.Snapshot{Time: time.Now().UTC(), Open: open, PID: os.Getpid(), Counts: maps.Clone(s.counts)}
+	maps.DeleteFunc(shot.Counts, func(_ ledger.Phase, n int) bool { return n == 0 })
 	seen := make(map[string]bool)
 	for i := range s.recent {
 		r := s.recent[(s.next-1-i)%len(s.recent)]
@@ -148,7 +133,7 @@ func (s *shooter) take(open bool) Snapshot {
 }
 
 // write replaces the file as a whole, so that a reader never sees half of one.
-func (s *shooter) write(shot Snapshot) error {
+func (s *shooter) write(shot ledger.Snapshot) error {
 	data, err := json.Marshal(shot)
 	if err != nil {
 		return err
