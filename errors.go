@@ -1,7 +1,6 @@
 package scriptix
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +14,6 @@ import (
 
 	"github.com/scriptix-io/scriptix-go/budget"
 	"github.com/scriptix-io/scriptix-go/internal/audio"
-	"github.com/scriptix-io/scriptix-go/internal/lenient"
-	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
 // Error is a failed call: what the service answered, or why no answer came.
@@ -238,119 +235,4 @@ func (e *WaitError) Is(target error) bool { return target == ErrWaitEnded }
 // invalid is the error of a call that is refused before anything is sent.
 func invalid(op, field, problem string) *Error {
 	return &Error{Op: op, Fields: map[string]string{field: problem}, Err: ErrInvalid}
-}
-
-// decodeError makes an [*Error] of an answer. The body may be any of the shapes
-// the service and the proxies before it are known to send; what is not JSON
-// adds nothing, for a redirect's HTML holds the target's URL.
-func decodeError(status int, header http.Header, body []byte, r redact.Redactor) *Error {
-	// The key first: cut by the limit it would not be found any more.
-	show := func(s string, limit int) string { return redact.Line(r(s), limit) }
-	e := &Error{StatusCode: status, RequestID: show(header.Get("X-Request-Id"), 128)}
-	if after, ok := lenient.RetryAfter(header.Get("Retry-After"), lenient.AnswerTime(header)); ok {
-		e.RetryAfter = after
-	}
-	var top map[string]json.RawMessage
-	if json.Unmarshal(body, &top) != nil {
-		e.Message = http.StatusText(status)
-		return e
-	}
-	nested := object(top["error"])
-	e.Message = firstText(top["message"], nested["message"], top["error_description"], top["detail"], top["error"])
-	if e.Message == "" {
-		e.Message = http.StatusText(status)
-	}
-	e.Message = show(e.Message, 1024)
-	e.Code = show(firstScalar(top["error_code"], nested["code"]), 128)
-	if e.Fields = decodeFields(top["details"], show); e.Fields == nil {
-		e.Fields = decodeFields(nested["details"], show)
-	}
-	if e.RetryAfter == 0 {
-		if after, ok := lenient.RetryAfter(scalar(top["retry_after"]), time.Time{}); ok {
-			e.RetryAfter = after
-		}
-	}
-	return e
-}
-
-// decodeFields reads details of the form {"field": f, "issue": i} or {f: i, ...}.
-func decodeFields(raw json.RawMessage, show func(s string, limit int) string) map[string]string {
-	details := object(raw)
-	if field, issue := scalar(details["field"]), scalar(details["issue"]); field != "" && issue != "" {
-		return map[string]string{show(field, 128): show(issue, 1024)}
-	}
-	var fields map[string]string
-	for name, value := range details {
-		text := scalar(value)
-		if text == "" {
-			var list []string
-			if json.Unmarshal(value, &list) == nil {
-				text = strings.Join(list, ", ")
-			}
-		}
-		if text == "" || len(fields) == maxFields {
-			continue
-		}
-		if fields == nil {
-			fields = make(map[string]string)
-		}
-		fields[show(name, 128)] = show(text, 1024)
-	}
-	return fields
-}
-
-const maxFields = 32
-
-// refuses reports whether a 503's body is the service's own refusal, and not a
-// gateway's page: a JSON object that holds error or message.
-func refuses(body []byte) bool {
-	top := object(body)
-	return present(top["error"]) || present(top["message"])
-}
-
-func firstText(values ...json.RawMessage) string {
-	for _, raw := range values {
-		var s string
-		if json.Unmarshal(raw, &s) == nil && strings.TrimSpace(s) != "" {
-			return s
-		}
-	}
-	return ""
-}
-
-func firstScalar(values ...json.RawMessage) string {
-	for _, raw := range values {
-		if s := scalar(raw); s != "" {
-			return s
-		}
-	}
-	return ""
-}
-
-// object decodes a JSON object; anything else is an empty one.
-func object(raw json.RawMessage) map[string]json.RawMessage {
-	var m map[string]json.RawMessage
-	if json.Unmarshal(raw, &m) != nil {
-		return nil
-	}
-	return m
-}
-
-// scalar returns a JSON string or number as text, for the service uses either.
-func scalar(raw json.RawMessage) string {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 {
-		return ""
-	}
-	switch c := raw[0]; {
-	case c == '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
-		return s
-	case c == '-' || c >= '0' && c <= '9':
-		return string(raw)
-	}
-	return ""
 }

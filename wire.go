@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"math"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/scriptix-io/scriptix-go/internal/lenient"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
@@ -34,26 +35,24 @@ func pathFile(id string) []string   { return []string{"files", id} }
 // audioField is the form field that holds the recording.
 const audioField = "audio_file"
 
-var errNotObject = errors.New("no JSON object")
-
 // UnmarshalJSON reads a job as the service sends it.
 func (j *Job) UnmarshalJSON(data []byte) error {
-	top, err := unwrap(data, "id", "status")
+	top, err := lenient.Unwrap(data, "id", "status")
 	if err != nil {
 		return err
 	}
 	*j = Job{
-		ID:         firstScalar(top["id"], top["job_id"], top["session_id"]),
-		Status:     Status(firstText(top["status"])),
-		Progress:   percent(top["progress"]),
-		DocumentID: scalar(top["document_id"]),
-		Language:   firstText(top["language"]),
-		Duration:   seconds(top["duration_seconds"]),
-		CreatedAt:  timestamp(top["created_at"]),
+		ID:         lenient.FirstScalar(top["id"], top["job_id"], top["session_id"]),
+		Status:     Status(lenient.Text(top["status"])),
+		Progress:   lenient.Percent(top["progress"]),
+		DocumentID: lenient.Scalar(top["document_id"]),
+		Language:   lenient.Text(top["language"]),
+		Duration:   lenient.Seconds(top["duration_seconds"]),
+		CreatedAt:  lenient.Timestamp(top["created_at"]),
 		Raw:        append(json.RawMessage(nil), data...),
 	}
 	if j.Status.Terminal() && !j.Status.Succeeded() {
-		j.Failure = redact.Line(redact.URLs(firstText(top["error"], object(top["error"])["message"], top["error_message"], top["message"])), 1024)
+		j.Failure = redact.Line(redact.URLs(lenient.Text(top["error"], lenient.Object(top["error"])["message"], top["error_message"], top["message"])), 1024)
 	}
 	return nil
 }
@@ -108,12 +107,12 @@ func uploadMetadata(fields url.Values, filename, filetype string) (string, error
 
 // fileJobID reads which job an upload became. The file's own id is no job's.
 func fileJobID(data []byte, fileID string) (string, error) {
-	top, err := unwrap(data, "session_id", "job_id")
+	top, err := lenient.Unwrap(data, "session_id", "job_id")
 	if err != nil {
 		return "", err
 	}
-	id := firstScalar(top["session_id"], top["job_id"])
-	if own := firstScalar(top["id"]); id == "" && own != fileID {
+	id := lenient.FirstScalar(top["session_id"], top["job_id"])
+	if own := lenient.FirstScalar(top["id"]); id == "" && own != fileID {
 		id = own
 	}
 	if id == "" {
@@ -171,19 +170,19 @@ func (t Transcript) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a transcript as the service sends it.
 func (t *Transcript) UnmarshalJSON(data []byte) error {
-	top, err := unwrap(data, "id", "segments", "transcript", "status")
+	top, err := lenient.Unwrap(data, "id", "segments", "transcript", "status")
 	if err != nil {
 		return err
 	}
 	*t = Transcript{
-		JobID:      firstScalar(top["id"], top["job_id"], top["session_id"]),
-		DocumentID: scalar(top["document_id"]),
-		Language:   firstText(top["language"]),
-		Text:       firstText(top["transcript"], top["text"]),
-		Duration:   seconds(top["duration_seconds"]),
+		JobID:      lenient.FirstScalar(top["id"], top["job_id"], top["session_id"]),
+		DocumentID: lenient.Scalar(top["document_id"]),
+		Language:   lenient.Text(top["language"]),
+		Text:       lenient.Text(top["transcript"], top["text"]),
+		Duration:   lenient.Seconds(top["duration_seconds"]),
 		Raw:        append(json.RawMessage(nil), data...),
 	}
-	if raw := top["segments"]; present(raw) {
+	if raw := top["segments"]; lenient.Present(raw) {
 		if err := json.Unmarshal(raw, &t.Segments); err != nil {
 			return err
 		}
@@ -191,8 +190,8 @@ func (t *Transcript) UnmarshalJSON(data []byte) error {
 	var speakers []map[string]json.RawMessage
 	if json.Unmarshal(top["speakers"], &speakers) == nil {
 		for _, s := range speakers {
-			n, _ := strconv.Atoi(scalar(s["segments_count"]))
-			t.Speakers = append(t.Speakers, Speaker{ID: scalar(s["id"]), Segments: n})
+			n, _ := strconv.Atoi(lenient.Scalar(s["segments_count"]))
+			t.Speakers = append(t.Speakers, Speaker{ID: lenient.Scalar(s["id"]), Segments: n})
 		}
 	}
 	return nil
@@ -220,13 +219,13 @@ func (s *Segment) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &wire); err != nil {
 		return err
 	}
-	*s = Segment{Start: seconds(wire.Start), End: seconds(wire.End), Text: wire.Text, Speaker: scalar(wire.Speaker), Confidence: number(wire.Confidence)}
+	*s = Segment{Start: lenient.Seconds(wire.Start), End: lenient.Seconds(wire.End), Text: wire.Text, Speaker: lenient.Scalar(wire.Speaker), Confidence: lenient.Number(wire.Confidence)}
 	for _, w := range wire.Words {
 		text := w.Word
 		if text == "" {
 			text = w.Text
 		}
-		s.Words = append(s.Words, Word{Start: seconds(w.Start), End: seconds(w.End), Text: text, Speaker: scalar(w.Speaker), Confidence: number(w.Confidence)})
+		s.Words = append(s.Words, Word{Start: lenient.Seconds(w.Start), End: lenient.Seconds(w.End), Text: text, Speaker: lenient.Scalar(w.Speaker), Confidence: lenient.Number(w.Confidence)})
 	}
 	return nil
 }
@@ -234,62 +233,77 @@ func (s *Segment) UnmarshalJSON(data []byte) error {
 // resultHead returns the status a result carries, "" when it has none, and
 // whether it holds a transcript, which is empty where nobody speaks.
 func resultHead(raw json.RawMessage) (status Status, transcript bool) {
-	top, err := unwrap(raw, "id", "segments", "transcript", "status")
+	top, err := lenient.Unwrap(raw, "id", "segments", "transcript", "status")
 	if err != nil {
 		return "", false
 	}
-	return Status(firstText(top["status"])), present(top["segments"]) || present(top["transcript"]) || present(top["text"])
+	return Status(lenient.Text(top["status"])), lenient.Present(top["segments"]) || lenient.Present(top["transcript"]) || lenient.Present(top["text"])
 }
 
-// unwrap returns the object in data, or the one in its envelope: an object
-// that has a result and none of the keys that make it the object itself.
-func unwrap(data []byte, keys ...string) (map[string]json.RawMessage, error) {
+// decodeError makes an [*Error] of an answer. The body may be any of the shapes
+// the service and the proxies before it are known to send; what is not JSON
+// adds nothing, for a redirect's HTML holds the target's URL.
+func decodeError(status int, header http.Header, body []byte, r redact.Redactor) *Error {
+	// The key first: cut by the limit it would not be found any more.
+	show := func(s string, limit int) string { return redact.Line(r(s), limit) }
+	e := &Error{StatusCode: status, RequestID: show(header.Get("X-Request-Id"), 128)}
+	if after, ok := lenient.RetryAfter(header.Get("Retry-After"), lenient.AnswerTime(header)); ok {
+		e.RetryAfter = after
+	}
 	var top map[string]json.RawMessage
-	if err := json.Unmarshal(data, &top); err != nil {
-		return nil, err
+	if json.Unmarshal(body, &top) != nil {
+		e.Message = http.StatusText(status)
+		return e
 	}
-	if top == nil {
-		return nil, errNotObject
+	nested := lenient.Object(top["error"])
+	e.Message = lenient.Text(top["message"], nested["message"], top["error_description"], top["detail"], top["error"])
+	if e.Message == "" {
+		e.Message = http.StatusText(status)
 	}
-	for _, key := range keys {
-		if present(top[key]) {
-			return top, nil
+	e.Message = show(e.Message, 1024)
+	e.Code = show(lenient.FirstScalar(top["error_code"], nested["code"]), 128)
+	if e.Fields = decodeFields(top["details"], show); e.Fields == nil {
+		e.Fields = decodeFields(nested["details"], show)
+	}
+	if e.RetryAfter == 0 {
+		if after, ok := lenient.RetryAfter(lenient.Scalar(top["retry_after"]), time.Time{}); ok {
+			e.RetryAfter = after
 		}
 	}
-	if inner := object(top["result"]); inner != nil {
-		return inner, nil
-	}
-	return top, nil
+	return e
 }
 
-func present(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
-
-// number reads a JSON number, or a string that holds one; anything else is 0.
-func number(raw json.RawMessage) float64 {
-	f, err := strconv.ParseFloat(strings.TrimSpace(scalar(raw)), 64)
-	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-		return 0
+// decodeFields reads details of the form {"field": f, "issue": i} or {f: i, ...}.
+func decodeFields(raw json.RawMessage, show func(s string, limit int) string) map[string]string {
+	details := lenient.Object(raw)
+	if field, issue := lenient.Scalar(details["field"]), lenient.Scalar(details["issue"]); field != "" && issue != "" {
+		return map[string]string{show(field, 128): show(issue, 1024)}
 	}
-	return f
+	var fields map[string]string
+	for name, value := range details {
+		text := lenient.Scalar(value)
+		if text == "" {
+			var list []string
+			if json.Unmarshal(value, &list) == nil {
+				text = strings.Join(list, ", ")
+			}
+		}
+		if text == "" || len(fields) == maxFields {
+			continue
+		}
+		if fields == nil {
+			fields = make(map[string]string)
+		}
+		fields[show(name, 128)] = show(text, 1024)
+	}
+	return fields
 }
 
-// seconds reads a number of seconds. It keeps the sign, for a reversed or
-// negative time is the service's to explain, and saturates.
-func seconds(raw json.RawMessage) time.Duration {
-	const most = float64(math.MaxInt64 / int64(time.Second))
-	f := number(raw)
-	if math.Abs(f) >= most {
-		f = math.Copysign(most, f)
-	}
-	return time.Duration(math.Round(f * float64(time.Second)))
-}
+const maxFields = 32
 
-func percent(raw json.RawMessage) int { return int(min(max(number(raw), 0), 100)) }
-
-func timestamp(raw json.RawMessage) time.Time {
-	t, err := time.Parse(time.RFC3339, firstText(raw))
-	if err != nil {
-		return time.Time{}
-	}
-	return t
+// refuses reports whether a 503's body is the service's own refusal, and not a
+// gateway's page: a JSON object that holds error or message.
+func refuses(body []byte) bool {
+	top := lenient.Object(body)
+	return lenient.Present(top["error"]) || lenient.Present(top["message"])
 }
