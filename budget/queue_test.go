@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -358,7 +359,7 @@ func TestSnapshotTellsWhoWaitsAndWhenTheNextPollCouldGo(t *testing.T) {
 func BenchmarkGrantWhileOthersWait(b *testing.B) {
 	for _, n := range []int{10, 1_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			key, err := budget.New(budget.Limits{Concurrent: 1, PerDay: 1 << 40})
+			key, err := budget.New(budget.Limits{Concurrent: 1, PerDay: math.MaxInt32})
 			require.NoError(b, err)
 			ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
 			granted := make(chan budget.Permit)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -327,7 +328,7 @@ func used(b *budget.Key) []int {
 
 func TestAStateFromABrokenClockOrFileDoesNoHarm(t *testing.T) {
 	t.Parallel()
-	const most = 1<<63 - 1
+	const most = int64(math.MaxInt64)
 	for name, test := range map[string]struct {
 		state string
 		used  int
