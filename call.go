@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/budget"
@@ -120,53 +119,66 @@ func (c *core) badAnswer(k call, ans *answer, cause error) *Error {
 }
 
 // attempt is the transport of one call's attempts. Between the caller's
-// transport and the retry policy it asks the budget, opens the body, and ends
-// an attempt in which nothing moves.
+// transport and the retry policy it asks the budget, opens the body, reads the
+// answer whole, and ends an attempt in which nothing moves.
 //
 // It has no CloseIdleConnections, so that a failed call leaves the connections
 // of others alone.
 type attempt struct{ x *exchange }
 
-// RoundTrip sends one request.
+// RoundTrip sends one request. The body of its answer is in the exchange.
 func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := a.x
 	x.attempts++
-	x.sent = nil
-	permit := x.call.permit
-	x.call.permit = nil // a redirect is another request
-	if permit == nil {
-		var err error
-		permit, err = x.core.budget.Acquire(req.Context(), x.call.class)
-		if permit == nil && err == nil {
-			err = errors.New("the budget gave neither a permit nor an error")
-		}
-		if err != nil {
-			x.attempts--
-			return nil, err
-		}
+	x.sent, x.received = nil, received{}
+	permit, err := a.permit(req.Context())
+	if err != nil {
+		x.attempts--
+		return nil, err
 	}
-	idle, answer := x.core.cfg.idleTimeout, x.core.cfg.answerTimeout
+	var info RateInfo // what the attempt teaches the budget
+	defer func() { permit.Done(info) }()
+	idle, patience := x.core.cfg.idleTimeout, x.core.cfg.answerTimeout
 	if x.call.prompt {
-		answer = idle
+		patience = idle
 	}
-	g := audio.NewWatchdog(req.Context(), idle, answer)
-	resp, err := a.send(g, req)
+	watchdog := audio.NewWatchdog(req.Context(), idle, patience)
+	defer watchdog.End()
+	resp, err := a.send(watchdog, req)
 	if err == nil {
 		err = settle(resp)
 	}
 	if err != nil {
-		if cause := g.Stalled(req.Context()); cause != nil {
+		info.Sent = x.call.body == nil || x.sent != nil
+		if cause := watchdog.Stalled(req.Context()); cause != nil {
 			err = cause
 		}
-		g.End()
-		permit.Done(RateInfo{Sent: x.call.body == nil || x.sent != nil})
 		return nil, err
 	}
-	g.Moved()
-	info := budget.ParseRateInfo(resp.Header, resp.StatusCode, time.Now())
+	watchdog.Moved()
+	now := time.Now()
+	x.received = a.read(watchdog, resp)
+	info = budget.ParseRateInfo(resp.Header, resp.StatusCode, now)
 	info.Sent = true
-	resp.Body = &incoming{ReadCloser: resp.Body, guard: g, parent: req.Context(), permit: permit, info: info}
+	if info.RetryAfter == 0 && resp.StatusCode >= 300 {
+		info.RetryAfter = retryAfterIn(x.received.body)
+	}
+	resp.Body = http.NoBody
 	return resp, nil
+}
+
+// permit is the budget's word that one request may go out.
+func (a attempt) permit(ctx context.Context) (Permit, error) {
+	x := a.x
+	if permit := x.call.permit; permit != nil {
+		x.call.permit = nil // a redirect is another request
+		return permit, nil
+	}
+	permit, err := x.core.budget.Acquire(ctx, x.call.class)
+	if permit == nil && err == nil {
+		err = errors.New("the budget gave neither a permit nor an error")
+	}
+	return permit, err
 }
 
 // settle makes an answer one that http.Client hands on as it came: a body that
@@ -191,68 +203,93 @@ func settle(resp *http.Response) error {
 	return nil
 }
 
-func (a attempt) send(g *audio.Watchdog, req *http.Request) (*http.Response, error) {
+// send hands the request, with a body opened for this attempt, to the transport.
+func (a attempt) send(watchdog *audio.Watchdog, req *http.Request) (*http.Response, error) {
 	x := a.x
-	out := req.WithContext(g.Context())
+	out := req.WithContext(watchdog.Context())
 	if !x.call.chunk { // what is set below is this attempt's alone
 		out.Header = req.Header.Clone()
 	}
 	if x.call.body == nil {
 		return x.core.transport.RoundTrip(out)
 	}
-	body, err := x.call.body(g.Context())
+	body, err := x.call.body(watchdog.Context())
 	if err != nil {
 		x.attempts--
 		return nil, err
 	}
-	x.sent = audio.NewOutgoing(body, g)
+	x.sent = audio.NewOutgoing(body, watchdog)
 	out.Body, out.ContentLength = x.sent, body.Length
 	if body.ContentType != "" {
 		out.Header.Set("Content-Type", body.ContentType)
 	}
-	if x.asksFirst(body.Length) {
+	if body.Length >= largeBody && !x.noExpect && !x.call.chunk {
 		out.Header.Set("Expect", "100-continue")
 	}
 	return x.core.uploads.RoundTrip(out)
 }
 
-// asksFirst reports whether a body waits for the service's word. A refusal then
-// costs none of it, but every other upload a round trip, which a smaller body
-// may take itself: those ask after they were refused once.
-func (x *exchange) asksFirst(length int64) bool {
-	least := int64(64 << 20)
-	if x.attempts > 1 {
-		least = 1 << 20
-	}
-	return length >= least && !x.noExpect && !x.call.chunk
+// largeBody is the length from which on a body is sent with Expect:
+// 100-continue, so that a rejected upload transfers nothing. It costs a round
+// trip, so smaller bodies skip it.
+const largeBody = 64 << 20
+
+// received is the body of an answer.
+type received struct {
+	body  []byte
+	err   error // why it is not whole
+	whole bool  // all of the request's body had gone out by then
 }
 
-// incoming is an answer's body. Closing it ends the attempt.
+// read reads an answer's body, as far as its status makes that worthwhile, and
+// ends the attempt's sending.
+func (a attempt) read(watchdog *audio.Watchdog, resp *http.Response) (r received) {
+	x := a.x
+	defer resp.Body.Close()
+	answer := &incoming{Reader: resp.Body, watchdog: watchdog, parent: x.ctx}
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		limit := x.call.limit
+		if limit == 0 {
+			limit = maxAnswer
+		}
+		r.body, r.err = readAnswer(x.call.method, resp.ContentLength, answer, limit)
+	} else {
+		r.body, _ = io.ReadAll(io.LimitReader(answer, maxError)) // half a refusal is one
+	}
+	r.whole = x.sent.Seal()
+	return r
+}
+
+var errTooLong = errors.New("it is longer than any answer may be")
+
+func readAnswer(method string, length int64, answer io.Reader, limit int64) ([]byte, error) {
+	if length > limit && method != http.MethodHead { // there it is the length of what a GET would bring
+		return nil, errTooLong
+	}
+	if length == 0 {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(answer, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		err = errTooLong
+	}
+	return body, err
+}
+
+// incoming is an answer's body while the watchdog looks on.
 type incoming struct {
-	io.ReadCloser
-	guard  *audio.Watchdog
-	parent context.Context //nolint:containedctx // lives as long as the attempt
-	permit Permit
-	info   RateInfo // what the answer teaches the budget
-	once   sync.Once
+	io.Reader
+	watchdog *audio.Watchdog
+	parent   context.Context //nolint:containedctx // lives as long as the attempt
 }
 
 func (b *incoming) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.Reader.Read(p)
 	if n > 0 {
-		b.guard.Moved()
+		b.watchdog.Moved()
 	}
-	if cause := b.guard.Stalled(b.parent); err != nil && cause != nil {
+	if cause := b.watchdog.Stalled(b.parent); err != nil && cause != nil {
 		err = cause
 	}
 	return n, err
-}
-
-func (b *incoming) Close() error {
-	err := b.ReadCloser.Close()
-	b.once.Do(func() {
-		b.guard.End()
-		b.permit.Done(b.info)
-	})
-	return err
 }

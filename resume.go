@@ -112,6 +112,7 @@ func (s *STTService) startUpload(ctx context.Context, a Audio, x audio.Extent, f
 	meter := audio.NewMeter(sub.progress, x.Size)
 	defer meter.Finish()
 	u := &upload{core: s.core, size: x.Size, part: audio.Part{Audio: a.src, Began: x, Report: meter.Report()}}
+	u.part.Sent = &u.offset.sent
 	metadata, err := u.metadata(ctx, fields)
 	if err != nil {
 		return nil, s.core.localFailure(ctx, op, err)
@@ -151,8 +152,9 @@ func (s *STTService) resumeUpload(ctx context.Context, a Audio, x audio.Extent, 
 	meter := audio.NewMeter(sub.progress, token.Size)
 	defer meter.Finish()
 	u := &upload{core: s.core, size: token.Size, part: audio.Part{Audio: a.src, Began: audio.Extent{Size: token.Size}, Report: meter.Report()}, url: target, token: *token, resumed: true}
+	u.part.Sent = &u.offset.sent
 	if token.Whole {
-		u.part.Handed.Store(u.part.Began.Size)
+		u.offset.sent.Store(u.part.Began.Size)
 	}
 	if token.ModTime != 0 {
 		u.part.Began.ModTime = time.Unix(0, token.ModTime)

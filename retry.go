@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -59,10 +58,17 @@ type exchange struct {
 
 	attempts int
 	sent     *audio.Outgoing // the last attempt's body
-	wait     time.Duration
-	ans      *answer // the success
-	err      error   // the failure: an *Error or an *UnknownOutcomeError
-	noExpect bool    // the service refused Expect: 100-continue
+	received received        // the last attempt's answer
+	last     verdict         // on the last attempt
+	wait     time.Duration   // before the next one
+	noExpect bool            // the service refused Expect: 100-continue
+}
+
+// verdict is what one attempt came to.
+type verdict struct {
+	answer *answer // the success
+	err    error   // the failure: an *Error or an *UnknownOutcomeError
+	again  bool    // the request may go out once more
 }
 
 // run sends the call until it succeeds, is refused or may not be repeated.
@@ -87,171 +93,132 @@ func (x *exchange) run(target *url.URL) (*answer, error) {
 	// opened once per attempt and net/http has no way to open it unseen.
 	req, err := retryablehttp.NewRequestWithContext(x.ctx, x.call.method, target.String(), nil)
 	if err != nil {
-		return nil, &Error{Op: x.call.op, JobID: x.call.jobID, Err: x.core.redact.Error(redact.StripURL(err))}
+		return nil, x.fail(redact.StripURL(err))
 	}
 	req.GetBody = nil // made by retryablehttp, and net/http would send its empty body in place of ours
 	req.Header = header
-	resp, err := rc.Do(req)
-	if resp != nil {
-		_ = resp.Body.Close()
-	}
-	if x.ans != nil {
-		return x.ans, nil
-	}
-	return nil, x.failure(err)
+	_, err = rc.Do(req) //nolint:bodyclose // the attempt has read it
+	return x.outcome(err)
 }
 
 // once is run for a chunk, of which there may be hundreds: one attempt and no
 // redirect, with nothing in between that would cost more memory.
 func (x *exchange) once(target *url.URL, header http.Header) (*answer, error) {
 	req := &http.Request{Method: x.call.method, URL: target, Host: target.Host, Header: header}
-	resp, err := attempt{x}.RoundTrip(req.WithContext(x.ctx)) //nolint:bodyclose // checkRetry reads and closes it
+	resp, err := attempt{x}.RoundTrip(req.WithContext(x.ctx)) //nolint:bodyclose // the attempt has read it
 	_, err = x.checkRetry(x.ctx, resp, err)
-	if x.ans != nil {
-		return x.ans, nil
-	}
-	return nil, x.failure(err)
+	return x.outcome(err)
 }
 
-// failure is what the caller gets to see. A context that ended during a wait
-// comes with the failure that was waited out beside it.
-func (x *exchange) failure(err error) error {
-	if x.err == nil {
-		return x.fail(redact.StripURL(err))
+// outcome is what the caller gets to see: the last verdict. err is how the loop
+// ended, which says more where it ended during a wait, or before any attempt.
+func (x *exchange) outcome(err error) (*answer, error) {
+	switch e, ok := x.last.err.(*Error); { //nolint:errorlint // an unknown outcome stays one
+	case x.last.answer != nil:
+		return x.last.answer, nil
+	case x.last.err == nil:
+		return nil, x.fail(redact.StripURL(err))
+	case ok && x.last.again && x.ctx.Err() != nil:
+		return nil, e.endedBy(ctxError(x.ctx))
 	}
-	e, ok := x.err.(*Error)                                        //nolint:errorlint // an unknown outcome stays one
-	if ended := x.ctx.Err(); !ok || ended == nil || err != ended { //nolint:errorlint // the bare error is what an interrupted wait returns
-		return x.err
-	}
-	return e.endedBy(ctxError(x.ctx))
+	return nil, x.last.err
 }
 
-// checkRetry reads what one attempt brought and decides whether another is
-// allowed, worth it, and in time.
+// checkRetry decides whether another attempt is allowed, worth it, and in time.
 func (x *exchange) checkRetry(_ context.Context, resp *http.Response, err error) (bool, error) {
-	var retry bool
-	if err != nil {
-		retry = x.lost(err)
-	} else {
-		retry = x.answered(resp)
-	}
-	if x.ans != nil {
-		x.err = nil
-		x.log(slog.LevelDebug, "scriptix: attempt succeeded", x.ans.status)
+	v := x.judge(resp, err)
+	if v.answer != nil {
+		x.last = v
+		x.log(slog.LevelDebug, "scriptix: attempt succeeded", v.answer.status)
 		return false, nil // even when ctx ended meanwhile: a success is a success
 	}
-	retry = retry && x.worthWaiting()
-	x.logFailure(retry)
-	return retry, x.err
+	v.again = v.again && x.worthWaiting(v.err)
+	x.last = v
+	x.logFailure(v)
+	return v.again, v.err
 }
 
-// lost deals with an attempt that brought no answer.
-func (x *exchange) lost(err error) (retry bool) {
-	err = redact.StripURL(err)
-	if local := x.sent.LocalError(); local != nil {
-		// net/http reports a failed read as if the network had failed.
-		x.err = x.fail(local)
-		return false
-	}
-	whole := x.sent.Seal()
-	if x.ctx.Err() != nil {
-		ended := ctxError(x.ctx)
-		if !errors.Is(ended, err) { // it says more
-			ended = fmt.Errorf("%w (%w)", ended, err)
-		}
-		err = ended
-	}
-	before, _ := x.err.(*Error) //nolint:errorlint // an unknown outcome is the last attempt
-	e := x.fail(err)
-	x.err = e
+// judge finds what one attempt came to.
+func (x *exchange) judge(resp *http.Response, err error) verdict {
 	switch {
-	case x.call.billed && whole:
-		x.unknown(e)
-		return false
-	case before != nil && (x.ctx.Err() != nil || errors.Is(err, ErrBudget)):
-		e = before.endedBy(e.Err)
-		e.Attempts = x.attempts
-		x.err = e
-	}
-	return x.ctx.Err() == nil && !permanent(err) && x.canReopen()
-}
-
-// answered deals with an answer, its body read here because retryablehttp
-// throws it away.
-func (x *exchange) answered(resp *http.Response) (retry bool) {
-	defer resp.Body.Close()
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+	case err != nil:
+		return x.lost(redact.StripURL(err))
+	case resp.StatusCode >= 200 && resp.StatusCode < 300:
 		return x.accepted(resp)
 	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
+	return x.refused(resp)
+}
+
+// lost judges an attempt that brought no answer.
+func (x *exchange) lost(err error) verdict {
+	if local := x.sent.LocalError(); local != nil {
+		// net/http reports a failed read as if the network had failed.
+		return verdict{err: x.fail(local)}
+	}
 	whole := x.sent.Seal()
+	ended := x.ctx.Err() != nil
+	if ended {
+		cause := ctxError(x.ctx)
+		if !errors.Is(cause, err) { // it says more
+			cause = fmt.Errorf("%w (%w)", cause, err)
+		}
+		err = cause
+	}
+	e := x.fail(err)
+	if x.call.billed && whole {
+		return verdict{err: x.unknown(e)}
+	}
+	before, _ := x.last.err.(*Error) //nolint:errorlint // an unknown outcome is the last attempt
+	if before != nil && (ended || errors.Is(err, ErrBudget)) {
+		e = before.endedBy(e.Err)
+		e.Attempts = x.attempts
+	}
+	return verdict{err: e, again: !ended && !permanent(err) && x.canReopen()}
+}
+
+// refused judges an answer that is no 2xx.
+func (x *exchange) refused(resp *http.Response) verdict {
+	body, whole := x.received.body, x.received.whole
 	e := decodeError(resp.StatusCode, resp.Header, body, x.core.redact)
 	e.Op, e.JobID, e.Attempts = x.call.op, x.call.jobID, x.attempts
-	if in, ok := resp.Body.(*incoming); ok && in.info.RetryAfter == 0 {
-		in.info.RetryAfter = e.RetryAfter // it may stand in the body alone
-	}
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		e.Message = "a redirect, which is not followed; check the base URL"
 	}
-	x.err = e
+	repeatable := verdict{err: e, again: x.canReopen()}
 	switch s := resp.StatusCode; {
 	case s == http.StatusTooManyRequests:
-		return x.canReopen()
+		return repeatable
 	case s == http.StatusExpectationFailed && !whole && !x.noExpect:
 		x.noExpect = true
-		return x.canReopen()
+		return repeatable
 	case s == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "" && refuses(body):
-		return x.canReopen()
+		return repeatable
 	case s >= 500 || s == http.StatusRequestTimeout || s < 200:
 		if x.call.billed && whole {
-			x.unknown(e)
-			return false
+			return verdict{err: x.unknown(e)}
 		}
-		return x.canReopen()
+		return repeatable
 	}
-	return false
+	return verdict{err: e}
 }
 
-// accepted deals with a 2xx: success unless it cannot be read.
-func (x *exchange) accepted(resp *http.Response) (retry bool) {
-	limit := x.call.limit
-	if limit == 0 {
-		limit = maxAnswer
-	}
-	body, err := readAnswer(x.call.method, resp, limit)
-	ans := &answer{status: resp.StatusCode, header: resp.Header, body: body, attempts: x.attempts}
+// accepted judges a 2xx, which is a success unless it cannot be read.
+func (x *exchange) accepted(resp *http.Response) verdict {
+	ans := &answer{status: resp.StatusCode, header: resp.Header, body: x.received.body, attempts: x.attempts}
 	ans.sent, ans.size = x.sent.Sent()
+	err := x.received.err
 	if err == nil {
-		x.ans = ans
-		return false
+		return verdict{answer: ans}
 	}
-	x.sent.Seal()
 	e := x.core.badAnswer(x.call, ans, err)
-	if x.ctx.Err() != nil {
+	ended := x.ctx.Err() != nil
+	if ended {
 		e.Err = fmt.Errorf("%w (%w)", ctxError(x.ctx), e.Err)
 	}
-	x.err = e
 	if x.call.billed {
-		x.unknown(e)
-		return false
+		return verdict{err: x.unknown(e)}
 	}
-	return !errors.Is(err, errTooLong) && x.ctx.Err() == nil
-}
-
-var errTooLong = errors.New("it is longer than any answer may be")
-
-func readAnswer(method string, resp *http.Response, limit int64) ([]byte, error) {
-	if resp.ContentLength > limit && method != http.MethodHead { // there it is the length of what a GET would bring
-		return nil, errTooLong
-	}
-	if resp.ContentLength == 0 {
-		return nil, nil
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err == nil && int64(len(body)) > limit {
-		err = errTooLong
-	}
-	return body, err
+	return verdict{err: e, again: !ended && !errors.Is(err, errTooLong)}
 }
 
 // canReopen reports whether the body can go out again: a Reader of which a byte
@@ -261,11 +228,11 @@ func (x *exchange) canReopen() bool {
 }
 
 // worthWaiting chooses the wait before the next attempt, if there is to be one.
-func (x *exchange) worthWaiting() (ok bool) {
+func (x *exchange) worthWaiting(err error) (ok bool) {
 	if x.call.single || x.attempts >= x.core.cfg.retry.MaxAttempts {
 		return false
 	}
-	e, _ := errors.AsType[*Error](x.err)
+	e, _ := errors.AsType[*Error](err)
 	x.wait, ok = x.core.cfg.retry.next(x.ctx, x.attempts, e)
 	return ok
 }
@@ -298,9 +265,9 @@ func (x *exchange) fail(cause error) *Error {
 	return &Error{Op: x.call.op, JobID: x.call.jobID, Attempts: x.attempts, Err: x.core.redact.Error(cause)}
 }
 
-func (x *exchange) unknown(e *Error) {
+func (x *exchange) unknown(e *Error) *UnknownOutcomeError {
 	sent, size := x.sent.Sent()
-	x.err = &UnknownOutcomeError{Sent: sent, Size: size, Err: e}
+	return &UnknownOutcomeError{Sent: sent, Size: size, Err: e}
 }
 
 // checkRedirect follows a GET within the same origin. Anything else would hand
@@ -313,10 +280,10 @@ func (x *exchange) checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-func (x *exchange) logFailure(retry bool) {
-	e, _ := errors.AsType[*Error](x.err)
-	x.log(slog.LevelDebug, "scriptix: attempt failed", e.StatusCode, slog.String("error", x.err.Error()), slog.String("request_id", e.RequestID))
-	if retry {
+func (x *exchange) logFailure(v verdict) {
+	e, _ := errors.AsType[*Error](v.err)
+	x.log(slog.LevelDebug, "scriptix: attempt failed", e.StatusCode, slog.String("error", v.err.Error()), slog.String("request_id", e.RequestID))
+	if v.again {
 		x.log(slog.LevelInfo, "scriptix: trying again", e.StatusCode, slog.Duration("wait", x.wait), slog.String("request_id", e.RequestID))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/audio"
@@ -34,53 +35,68 @@ type upload struct {
 	token  uploadToken
 	header http.Header // of each chunk
 
-	offset  int64 // the service said that it holds so much, and holds it to that
-	known   bool  // offset is where the service stands now
-	resumed bool  // an earlier process sent, nobody knows how much
+	offset  offset
+	certain bool // offset.confirmed is where the service stands now
+	resumed bool // an earlier process sent, nobody knows how much
+}
+
+// offset is how far an upload has come.
+type offset struct {
+	confirmed int64        // the service said that it holds so much, and is held to that
+	sent      atomic.Int64 // no byte from here on was ever given to the network
 }
 
 // errProtocol marks an answer that contradicts what was sent or said before.
 var errProtocol = errors.New("the upload protocol is broken")
 
-// run sends what is missing and returns the job. Each failure is waited out
-// and followed by the question how much arrived; MaxAttempts failures without
-// a byte of progress between them end it.
+// run sends what is missing and returns the job. While it is certain where the
+// service stands it appends; after each failure it waits and asks. MaxAttempts
+// failures without a byte of progress between them end it.
 func (u *upload) run(ctx context.Context) (*Job, error) {
-	policy := u.core.cfg.retry
-	for stuck := 0; !u.known || u.offset < u.size; {
-		before, step := u.offset, u.send
-		if !u.known {
-			step = u.ask
+	failures := 0
+	for {
+		before := u.offset.confirmed
+		var err error
+		switch {
+		case !u.certain:
+			err = u.ask(ctx)
+		case before < u.size:
+			err = u.append(ctx)
+		default:
+			return u.job(ctx)
 		}
-		err := step(ctx)
-		if u.offset > before {
-			stuck = 0
+		if u.offset.confirmed > before {
+			failures = 0
 		}
 		if err == nil {
 			continue
 		}
 		e, ok := errors.AsType[*Error](err)
-		switch {
-		case !ok:
-			return nil, u.interrupted(err)
-		case !u.known && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone):
+		if ok && !u.certain && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone) {
 			return u.gone(ctx, e)
 		}
-		u.known = false
-		stuck++
-		if stuck >= policy.MaxAttempts || !goesOn(ctx, e) {
-			return nil, u.interrupted(err)
-		}
-		wait, ok := policy.next(ctx, stuck, e)
-		if !ok {
-			return nil, u.interrupted(err)
-		}
-		u.core.cfg.logger.LogAttrs(ctx, slog.LevelInfo, "scriptix: upload interrupted, going on", slog.String("op", e.Op), slog.Int64("offset", u.offset), slog.Int64("size", u.size), slog.Duration("wait", wait))
-		if err := pause(ctx, wait, e); err != nil {
+		u.certain = false
+		failures++
+		if err := u.pause(ctx, failures, err); err != nil {
 			return nil, u.interrupted(err)
 		}
 	}
-	return u.job(ctx)
+}
+
+// pause waits after a failure, and returns what ends the upload instead.
+func (u *upload) pause(ctx context.Context, failures int, err error) error {
+	policy := u.core.cfg.retry
+	e, ok := errors.AsType[*Error](err)
+	if !ok || failures >= policy.MaxAttempts || !goesOn(ctx, e) {
+		return err
+	}
+	wait, ok := policy.next(ctx, failures, e)
+	if !ok {
+		return err
+	}
+	u.core.cfg.logger.LogAttrs(ctx, slog.LevelInfo, "scriptix: upload interrupted, going on", slog.String("op", e.Op),
+		slog.Int64("offset", u.offset.confirmed), slog.Int64("size", u.size), slog.Duration("wait", wait))
+	return sleep(ctx, wait, e)
 }
 
 // create announces the upload and learns its URL.
@@ -101,7 +117,7 @@ func (u *upload) create(ctx context.Context, metadata string) error {
 	if u.url, err = location(base, ans.header.Get("Location")); err != nil {
 		return u.core.badAnswer(k, ans, err)
 	}
-	u.known = true
+	u.certain = true
 	return nil
 }
 
@@ -142,12 +158,12 @@ func fileID(u *url.URL) string {
 	return id
 }
 
-// send sends the next chunk.
-func (u *upload) send(ctx context.Context) error {
+// append sends the next chunk.
+func (u *upload) append(ctx context.Context) error {
 	if u.header == nil {
 		u.header = http.Header{"Tus-Resumable": {tusVersion}, "Content-Type": {"application/offset+octet-stream"}}
 	}
-	before := u.offset
+	before := u.offset.confirmed
 	u.header.Set("Upload-Offset", strconv.FormatInt(before, 10))
 	k := call{op: "files.patch", method: http.MethodPatch, url: u.url, header: u.header, class: ClassSubmit, body: u.open, single: true, chunk: true}
 	k.prompt = u.size-before > u.core.cfg.chunkSize // after the last one the service may digest the whole
@@ -155,10 +171,10 @@ func (u *upload) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := u.confirm(k, ans, u.part.Handed.Load()); err != nil {
+	if err := u.confirm(k, ans, u.offset.sent.Load()); err != nil {
 		return err
 	}
-	if u.offset == before {
+	if u.offset.confirmed == before {
 		return u.core.badAnswer(k, ans, errors.New("nothing of the chunk was stored"))
 	}
 	return nil
@@ -174,7 +190,7 @@ func (u *upload) ask(ctx context.Context) error {
 	if length := ans.header.Get("Upload-Length"); length != "" && length != strconv.FormatInt(u.size, 10) {
 		return u.core.badAnswer(k, ans, fmt.Errorf("%w: the upload is %q bytes long, not %d", errProtocol, redact.Line(length, 32), u.size))
 	}
-	most := u.part.Handed.Load()
+	most := u.offset.sent.Load()
 	if u.resumed {
 		most = u.size
 	}
@@ -182,12 +198,12 @@ func (u *upload) ask(ctx context.Context) error {
 		return err
 	}
 	if u.resumed {
-		u.part.Handed.Store(u.offset)
+		u.offset.sent.Store(u.offset.confirmed)
 		if u.part.Report != nil {
-			u.part.Report(u.offset, u.size)
+			u.part.Report(u.offset.confirmed, u.size)
 		}
 	}
-	u.known, u.resumed = true, false
+	u.certain, u.resumed = true, false
 	return nil
 }
 
@@ -201,12 +217,12 @@ func (u *upload) confirm(k call, ans *answer, most int64) error {
 		err = errors.New("it has no Upload-Offset")
 	case err != nil || offset < 0:
 		err = fmt.Errorf("its Upload-Offset %q is no offset", redact.Line(raw, 32))
-	case offset < u.offset:
-		err = fmt.Errorf("its Upload-Offset %d is behind %d, which was confirmed before", offset, u.offset)
+	case offset < u.offset.confirmed:
+		err = fmt.Errorf("its Upload-Offset %d is behind %d, which was confirmed before", offset, u.offset.confirmed)
 	case offset > most:
 		err = fmt.Errorf("its Upload-Offset %d is beyond %d, the end of what was sent", offset, most)
 	default:
-		u.offset = offset
+		u.offset.confirmed = offset
 		return nil
 	}
 	return u.core.badAnswer(k, ans, fmt.Errorf("%w: %w", errProtocol, err))
@@ -251,7 +267,7 @@ func (u *upload) job(ctx context.Context) (*Job, error) {
 		if !ok {
 			return nil, u.interrupted(err)
 		}
-		if err := pause(ctx, wait, e); err != nil {
+		if err := sleep(ctx, wait, e); err != nil {
 			return nil, u.interrupted(err)
 		}
 	}
@@ -289,7 +305,7 @@ func (u *upload) gone(ctx context.Context, e *Error) (*Job, error) {
 		return job, nil
 	}
 	e.Err = ErrNotFound
-	if u.part.Handed.Load() == u.size {
+	if u.offset.sent.Load() == u.size {
 		e.Message = "the service knows neither the upload nor its job, though all of it went out"
 		return nil, u.interrupted(e)
 	}
@@ -299,13 +315,13 @@ func (u *upload) gone(ctx context.Context, e *Error) (*Job, error) {
 
 func (u *upload) interrupted(err error) error {
 	token := u.token
-	token.Whole = u.part.Handed.Load() == u.size
-	return &UploadInterruptedError{UploadURL: token.URL, Offset: u.offset, Size: u.size, Token: token.String(), Err: err}
+	token.Whole = u.offset.sent.Load() == u.size
+	return &UploadInterruptedError{UploadURL: token.URL, Offset: u.offset.confirmed, Size: u.size, Token: token.String(), Err: err}
 }
 
-// pause waits, but not longer than ctx lasts; then the error says for what it
+// sleep waits, but not longer than ctx lasts; then the error says for what it
 // waited.
-func pause(ctx context.Context, d time.Duration, e *Error) error {
+func sleep(ctx context.Context, d time.Duration, e *Error) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -318,5 +334,5 @@ func pause(ctx context.Context, d time.Duration, e *Error) error {
 
 // open is the body of the next chunk.
 func (u *upload) open(ctx context.Context) (*audio.Body, error) {
-	return u.part.Open(ctx, u.offset, u.core.cfg.chunkSize)
+	return u.part.Open(ctx, u.offset.confirmed, u.core.cfg.chunkSize)
 }

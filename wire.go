@@ -266,11 +266,15 @@ func decodeError(status int, header http.Header, body []byte, r redact.Redactor)
 		e.Fields = decodeFields(nested["details"], show)
 	}
 	if e.RetryAfter == 0 {
-		if after, ok := lenient.RetryAfter(lenient.Scalar(top["retry_after"]), time.Time{}); ok {
-			e.RetryAfter = after
-		}
+		e.RetryAfter = retryAfterIn(body)
 	}
 	return e
+}
+
+// retryAfterIn is the patience that a refusal's body asks for; 0 when it does not.
+func retryAfterIn(body []byte) time.Duration {
+	after, _ := lenient.RetryAfter(lenient.Scalar(lenient.Object(body)["retry_after"]), time.Time{})
+	return after
 }
 
 // decodeFields reads details of the form {"field": f, "issue": i} or {f: i, ...}.

@@ -14,7 +14,7 @@ import (
 type Part struct {
 	Audio  Audio
 	Began  Extent                  // what the upload began with
-	Handed atomic.Int64            // no byte from here on was ever given to the network
+	Sent   *atomic.Int64           // no byte from here on was ever given to the network
 	Report func(sent, total int64) // nil: nobody asks
 }
 
@@ -74,8 +74,8 @@ func (c *chunk) Read(p []byte) (int, error) {
 		return 0, c.part.Audio.Fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", at))
 	}
 	c.at = at
-	if at > c.part.Handed.Load() {
-		c.part.Handed.Store(at)
+	if at > c.part.Sent.Load() {
+		c.part.Sent.Store(at)
 	}
 	return n, nil
 }

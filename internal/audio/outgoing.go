@@ -11,9 +11,9 @@ import (
 // to the transport, on which hangs whether a job may exist.
 type Outgoing struct {
 	*Body
-	guard  *Watchdog
-	turn   chan struct{} // held by the one Read or Close under way
-	closed bool
+	watchdog *Watchdog
+	turn     chan struct{} // held by the one Read or Close under way
+	closed   bool
 
 	mu       sync.Mutex
 	n        int64
@@ -25,9 +25,9 @@ type Outgoing struct {
 
 var errSealed = errors.New("the attempt is over")
 
-// NewOutgoing makes a body that g watches over.
-func NewOutgoing(o *Body, g *Watchdog) *Outgoing {
-	return &Outgoing{Body: o, guard: g, turn: make(chan struct{}, 1)}
+// NewOutgoing makes a body that w watches over.
+func NewOutgoing(o *Body, w *Watchdog) *Outgoing {
+	return &Outgoing{Body: o, watchdog: w, turn: make(chan struct{}, 1)}
 }
 
 // Read hands bytes to the transport and counts them.
@@ -35,8 +35,8 @@ func (o *Outgoing) Read(p []byte) (int, error) {
 	o.turn <- struct{}{}
 	defer func() { <-o.turn }()
 	n, err := o.Body.Read(p)
-	sent, err := o.handOver(n, err)
-	if sent < 0 {
+	sent, over, err := o.handOver(n, err)
+	if over {
 		return 0, err
 	}
 	if o.progress != nil && n > 0 {
@@ -46,12 +46,12 @@ func (o *Outgoing) Read(p []byte) (int, error) {
 }
 
 // handOver counts n bytes as handed to the transport, and returns how much of
-// the audio was by then; -1 when the attempt is over and nothing goes out.
-func (o *Outgoing) handOver(n int, err error) (sent int64, _ error) {
+// the recording was by then. When the attempt is over they are not handed over.
+func (o *Outgoing) handOver(n int, err error) (sent int64, over bool, _ error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.sealed {
-		return -1, errSealed
+		return 0, true, errSealed
 	}
 	o.n += int64(n)
 	o.audioN = o.n
@@ -60,19 +60,19 @@ func (o *Outgoing) handOver(n int, err error) (sent int64, _ error) {
 	}
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
-		if cause := context.Cause(o.guard.ctx); cause != nil {
-			return -1, cause // the attempt's end, not the audio's fault
+		if cause := context.Cause(o.watchdog.ctx); cause != nil {
+			return 0, true, cause // the attempt's end, not the recording's fault
 		}
 		o.err = err
 	case err != nil || o.n == o.Length:
 		if !o.complete {
 			o.complete = true
-			o.guard.Whole()
+			o.watchdog.Whole()
 		}
 	default:
-		o.guard.Moved()
+		o.watchdog.Moved()
 	}
-	return o.audioN, err
+	return o.audioN, false, err
 }
 
 // Close seals the body and closes the recording.

@@ -21,42 +21,42 @@ type Watchdog struct {
 // NewWatchdog starts the watch over one attempt. idle is how long nothing may move, answer how long the answer may take
 // once the body went out.
 func NewWatchdog(parent context.Context, idle, answer time.Duration) *Watchdog {
-	g := &Watchdog{idle: idle, answer: answer}
-	g.ctx, g.cancel = context.WithCancelCause(parent)
-	g.timer = time.AfterFunc(g.idle, g.expire)
-	return g
+	w := &Watchdog{idle: idle, answer: answer}
+	w.ctx, w.cancel = context.WithCancelCause(parent)
+	w.timer = time.AfterFunc(w.idle, w.expire)
+	return w
 }
 
 // Context is the attempt's.
-func (g *Watchdog) Context() context.Context { return g.ctx }
+func (w *Watchdog) Context() context.Context { return w.ctx }
 
-func (g *Watchdog) expire() {
-	if g.answering.Load() {
-		g.cancel(fmt.Errorf("no answer within %v of the last byte", g.answer))
+func (w *Watchdog) expire() {
+	if w.answering.Load() {
+		w.cancel(fmt.Errorf("no answer within %v of the last byte", w.answer))
 		return
 	}
-	g.cancel(fmt.Errorf("no byte moved for %v", g.idle))
+	w.cancel(fmt.Errorf("no byte moved for %v", w.idle))
 }
 
 // Moved is called whenever bytes moved.
-func (g *Watchdog) Moved() { g.timer.Reset(g.idle) }
+func (w *Watchdog) Moved() { w.timer.Reset(w.idle) }
 
 // Whole is called when the body went out: from now on the service works.
-func (g *Watchdog) Whole() {
-	g.answering.Store(true)
-	g.timer.Reset(g.answer)
+func (w *Watchdog) Whole() {
+	w.answering.Store(true)
+	w.timer.Reset(w.answer)
 }
 
 // Stalled is why the watchdog ended the attempt, nil if it was not the watchdog.
-func (g *Watchdog) Stalled(parent context.Context) (cause error) {
+func (w *Watchdog) Stalled(parent context.Context) (cause error) {
 	if parent.Err() == nil {
-		cause = context.Cause(g.ctx) //nolint:contextcheck // the attempt's own, made of the parent
+		cause = context.Cause(w.ctx) //nolint:contextcheck // the attempt's own, made of the parent
 	}
 	return cause
 }
 
 // End ends the attempt's context.
-func (g *Watchdog) End() {
-	g.timer.Stop()
-	g.cancel(nil)
+func (w *Watchdog) End() {
+	w.timer.Stop()
+	w.cancel(nil)
 }

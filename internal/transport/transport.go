@@ -48,7 +48,7 @@ func ForUploads(rt http.RoundTripper) http.RoundTripper {
 	u.TLSClientConfig.NextProtos = []string{"http/1.1"}
 	// What answers an upload is a few hundred bytes at most.
 	u.DisableCompression = true
-	// The guard of each attempt knows when an answer is late; this does not.
+	// The watchdog of each attempt knows when an answer is late; this does not.
 	u.ResponseHeaderTimeout = 0
 	u.ExpectContinueTimeout = time.Second
 	// A POST on a connection that the server is just closing fails after the
