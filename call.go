@@ -28,8 +28,7 @@ type call struct {
 	body   payload // nil: none
 	billed bool    // a second one costs money: rule 1 of retry.go
 	single bool    // one attempt, whatever comes
-	chunk  bool    // of an upload that can go on from anywhere: sent unasked
-	prompt bool    // no work follows the body: its answer is due like any byte
+	works  bool    // the service works before it answers: WithAnswerTimeout
 	permit Permit  // of the budget, if the caller has it already; for a single attempt
 }
 
@@ -138,9 +137,9 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var info RateInfo // what the attempt teaches the budget
 	defer func() { permit.Done(info) }()
-	idle, patience := x.core.cfg.idleTimeout, x.core.cfg.answerTimeout
-	if x.call.prompt {
-		patience = idle
+	idle, patience := x.core.cfg.idleTimeout, x.core.cfg.idleTimeout
+	if x.call.works {
+		patience = x.core.cfg.answerTimeout
 	}
 	watchdog := audio.NewWatchdog(req.Context(), idle, patience)
 	defer watchdog.End()
@@ -207,9 +206,7 @@ func settle(resp *http.Response) error {
 func (a attempt) send(watchdog *audio.Watchdog, req *http.Request) (*http.Response, error) {
 	x := a.x
 	out := req.WithContext(watchdog.Context())
-	if !x.call.chunk { // what is set below is this attempt's alone
-		out.Header = req.Header.Clone()
-	}
+	out.Header = req.Header.Clone() // what is set below is this attempt's alone
 	if x.call.body == nil {
 		return x.core.transport.RoundTrip(out)
 	}
@@ -223,7 +220,7 @@ func (a attempt) send(watchdog *audio.Watchdog, req *http.Request) (*http.Respon
 	if body.ContentType != "" {
 		out.Header.Set("Content-Type", body.ContentType)
 	}
-	if body.Length >= largeBody && !x.noExpect && !x.call.chunk {
+	if body.Length >= largeBody && !x.noExpect {
 		out.Header.Set("Expect", "100-continue")
 	}
 	return x.core.uploads.RoundTrip(out)

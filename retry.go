@@ -75,9 +75,6 @@ type verdict struct {
 func (x *exchange) run(target *url.URL) (*answer, error) {
 	header := http.Header{"Authorization": {"Bearer " + x.core.key()}, "User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
 	maps.Copy(header, x.call.header)
-	if x.call.chunk {
-		return x.once(target, header)
-	}
 	policy := x.core.cfg.retry
 	rc := retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: attempt{x}, CheckRedirect: x.checkRedirect},
@@ -98,15 +95,6 @@ func (x *exchange) run(target *url.URL) (*answer, error) {
 	req.GetBody = nil // made by retryablehttp, and net/http would send its empty body in place of ours
 	req.Header = header
 	_, err = rc.Do(req) //nolint:bodyclose // the attempt has read it
-	return x.outcome(err)
-}
-
-// once is run for a chunk, of which there may be hundreds: one attempt and no
-// redirect, with nothing in between that would cost more memory.
-func (x *exchange) once(target *url.URL, header http.Header) (*answer, error) {
-	req := &http.Request{Method: x.call.method, URL: target, Host: target.Host, Header: header}
-	resp, err := attempt{x}.RoundTrip(req.WithContext(x.ctx)) //nolint:bodyclose // the attempt has read it
-	_, err = x.checkRetry(x.ctx, resp, err)
 	return x.outcome(err)
 }
 

@@ -162,7 +162,7 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	meter := audio.NewMeter(sub.progress, x.Size)
 	defer meter.Finish()
 	body := audio.Form{Audio: a.src, Field: audioField, Fields: fields, Progress: meter.Report()}
-	k := call{op: op, method: http.MethodPost, path: pathSubmit, class: ClassSubmit, body: body.Open, billed: true}
+	k := call{op: op, method: http.MethodPost, path: pathSubmit, class: ClassSubmit, body: body.Open, billed: true, works: true}
 	ans, err := s.core.send(ctx, k)
 	if err != nil {
 		return nil, err

@@ -28,12 +28,11 @@ const tusVersion = "1.0.0"
 
 // upload is one resumable upload on its way.
 type upload struct {
-	core   *core
-	part   audio.Part
-	size   int64
-	url    *url.URL
-	token  uploadToken
-	header http.Header // of each chunk
+	core  *core
+	part  audio.Part
+	size  int64
+	url   *url.URL
+	token uploadToken
 
 	offset  offset
 	certain bool // offset.confirmed is where the service stands now
@@ -160,13 +159,10 @@ func fileID(u *url.URL) string {
 
 // append sends the next chunk.
 func (u *upload) append(ctx context.Context) error {
-	if u.header == nil {
-		u.header = http.Header{"Tus-Resumable": {tusVersion}, "Content-Type": {"application/offset+octet-stream"}}
-	}
 	before := u.offset.confirmed
-	u.header.Set("Upload-Offset", strconv.FormatInt(before, 10))
-	k := call{op: "files.patch", method: http.MethodPatch, url: u.url, header: u.header, class: ClassSubmit, body: u.open, single: true, chunk: true}
-	k.prompt = u.size-before > u.core.cfg.chunkSize // after the last one the service may digest the whole
+	header := http.Header{"Tus-Resumable": {tusVersion}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {strconv.FormatInt(before, 10)}}
+	k := call{op: "files.patch", method: http.MethodPatch, url: u.url, header: header, class: ClassSubmit, body: u.open, single: true}
+	k.works = u.size-before <= u.core.cfg.chunkSize // after the last chunk it may digest the whole
 	ans, err := u.core.send(ctx, k)
 	if err != nil {
 		return err
