@@ -149,10 +149,14 @@ func (s *Server) deliver(j *record, n int, failed bool) Delivery {
 	body, event := s.callbackBody(j, failed)
 	d := Delivery{Time: time.Now(), Attempt: n, Event: event}
 	switch {
+	case j.session && j.failed():
+		d.Undelivered, d.Err = true, "not sent: failed sessions send nothing"
 	case cb.Lose && n != again:
 		d.Undelivered, d.Err = true, "lost, as scripted"
 	case n >= 0 && n < cb.Drop:
 		d.Err = "lost on the way, as scripted"
+	case j.session:
+		d.Status, d.Err, d.Undelivered = s.post(j.call.Method, j.hintURL(), j.hintHeader(), j.hintBody())
 	default:
 		header := http.Header{
 			"Content-Type": {"application/json"},
@@ -165,7 +169,7 @@ func (s *Server) deliver(j *record, n int, failed bool) Delivery {
 		if !cb.Unsigned {
 			header.Set(webhook.SignatureHeader, webhook.Sign(secret, body))
 		}
-		d.Status, d.Err, d.Undelivered = s.post(j.callbackURL(), header, body)
+		d.Status, d.Err, d.Undelivered = s.post(http.MethodPost, j.callbackURL(), header, body)
 	}
 	s.mu.Lock()
 	j.job.Deliveries = append(j.job.Deliveries, d)
@@ -186,6 +190,9 @@ func (s *Server) callbackBody(j *record, failed bool) (body []byte, event string
 	} else {
 		v.Event, v.Data.Status = "transcription.completed", stateCompleted
 		v.Data.DocumentID = j.documentID
+	}
+	if j.session {
+		v.Event = "" // an unsigned callback has none
 	}
 	cb := &j.outcome.Callback
 	if cb.Event != "" {
@@ -210,6 +217,11 @@ type callbackBody struct {
 	} `json:"data"`
 }
 
-func (j *record) callbackURL() string { return j.job.Fields.Get("webhook_url") }
+func (j *record) callbackURL() string {
+	if j.session {
+		return j.call.URL
+	}
+	return j.job.Fields.Get("webhook_url")
+}
 
 func (d Delivery) accepted() bool { return d.Err == "" && d.Status >= 200 && d.Status < 300 }

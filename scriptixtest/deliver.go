@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +22,8 @@ import (
 const callbackTimeout = 30 * time.Second
 
 // Handle delivers callbacks for a URL straight to h, without a network, in memory or not. A nil handler removes it.
+//
+// In the session dialect h also gets what goes one path element below the URL, where a secret stands.
 //
 // The query is not compared: a callback for the URL with any query goes to h, which sees that query. h is called like an HTTP
 // server calls it, in a goroutine of its own, with a context that ends after 30 s or when the service is closed.
@@ -37,7 +40,15 @@ func (s *Server) Handle(callbackURL string, h http.Handler) {
 func (s *Server) handler(raw string) http.Handler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.handlers[handlerKey(raw)]
+	if h, ok := s.handlers[handlerKey(raw)]; ok || !s.cfg.speaks(Session) {
+		return h
+	}
+	u, err := url.Parse(raw)
+	if err != nil || len(u.Path) < 2 {
+		return nil
+	}
+	u.Path, u.RawPath = path.Dir(u.Path), "" // the secret that unsigned callbacks carry
+	return s.handlers[handlerKey(u.String())]
 }
 
 // handlerKey is a URL without its query.
@@ -55,7 +66,10 @@ func handlerKey(raw string) string {
 }
 
 // post sends a callback to where it may go.
-func (s *Server) post(raw string, header http.Header, body []byte) (status int, failure string, undelivered bool) {
+func (s *Server) post(method, raw string, header http.Header, body []byte) (status int, failure string, undelivered bool) {
+	if method == "" {
+		method = http.MethodPost
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		return 0, "the callback URL cannot be parsed", true
@@ -64,11 +78,11 @@ func (s *Server) post(raw string, header http.Header, body []byte) (status int, 
 	defer cancel()
 	switch h := s.handler(raw); {
 	case h != nil:
-		status, err = s.call(ctx, h, u, header, body)
+		status, err = s.call(ctx, h, method, u, header, body)
 	case s.cfg.memory:
 		return 0, "not sent: in memory only URLs given to Handle are reached", true
 	case loopback(u.Hostname()) || s.cfg.external && u.Scheme == "https":
-		status, err = s.send(ctx, u, header, body)
+		status, err = s.send(ctx, method, u, header, body)
 	default:
 		return 0, "not sent: neither on loopback nor given to Handle", true
 	}
@@ -82,8 +96,8 @@ func (s *Server) post(raw string, header http.Header, body []byte) (status int, 
 }
 
 // send posts a callback over the network. Redirects are not followed.
-func (s *Server) send(ctx context.Context, u *url.URL, header http.Header, body []byte) (int, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+func (s *Server) send(ctx context.Context, method string, u *url.URL, header http.Header, body []byte) (int, error) {
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return 0, errors.New("the callback URL cannot be used")
 	}
@@ -101,10 +115,10 @@ func (s *Server) send(ctx context.Context, u *url.URL, header http.Header, body 
 }
 
 // call hands a callback to a handler as a server would.
-func (s *Server) call(ctx context.Context, h http.Handler, u *url.URL, header http.Header, body []byte) (int, error) {
+func (s *Server) call(ctx context.Context, h http.Handler, method string, u *url.URL, header http.Header, body []byte) (int, error) {
 	w := &callbackWriter{header: make(http.Header)}
 	r := (&http.Request{
-		Method: http.MethodPost, URL: &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}, RequestURI: u.RequestURI(),
+		Method: method, URL: &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}, RequestURI: u.RequestURI(),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: u.Host, RemoteAddr: "127.0.0.1:50443",
 		Header: header, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)),
 	}).WithContext(context.WithValue(ctx, http.LocalAddrContextKey, net.Addr(memoryAddr)))

@@ -1,7 +1,6 @@
 package scriptixtest
 
 import (
-	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -15,7 +14,8 @@ import (
 // An Endpoint of the service.
 type Endpoint string
 
-// The endpoints that a [Fault] can be put on.
+// The endpoints that a [Fault] can be put on. In the session dialect Submit, Status and Result stand for POST
+// /api/v3/speech-to-text/session, GET .../{id} and GET .../{id}/result.
 const (
 	Any         Endpoint = ""             // each of those below
 	Submit      Endpoint = "submit"       // POST /api/v3/stt
@@ -25,6 +25,14 @@ const (
 	FilesHead   Endpoint = "files_head"   // HEAD /api/v3/files/{id}
 	FilesPatch  Endpoint = "files_patch"  // PATCH /api/v3/files/{id}
 	FilesInfo   Endpoint = "files_info"   // GET /api/v3/files/{id}
+
+	Delete         Endpoint = "delete"          // DELETE /api/v3/speech-to-text/session/{id}
+	DocumentCreate Endpoint = "document_create" // POST /api/v3/speech-to-text/session/{id}/document/
+	DocumentGet    Endpoint = "document_get"    // GET /api/v3/documents/{id}, or below a session
+	DocumentExport Endpoint = "document_export" // POST /api/v3/documents/{id}/export, or GET ?format= below a session
+	DocumentDelete Endpoint = "document_delete" // DELETE /api/v3/documents/{id}, or below a session
+	Models         Endpoint = "models"          // GET /api/v3/custom_models
+	Glossaries     Endpoint = "glossaries"      // GET /api/v3/glossaries
 )
 
 // exchange is a request and what is known of it.
@@ -32,6 +40,9 @@ type exchange struct {
 	s        *Server
 	endpoint Endpoint
 	id       string // of the job or upload in the path
+	document string // the one in the path
+	session  bool   // a path of the session dialect
+	key      string // that it came with
 	seen     *Request
 	body     *countingBody
 	fault    *Fault      // a copy, nil if none strikes
@@ -67,10 +78,12 @@ func (s *Server) begin(r *http.Request) (*exchange, *answer) {
 	r.Body = x.body
 	early := x.route(r)
 	if early == nil {
-		early = s.authorize(r)
+		early = s.authorize(x, r)
 	}
+	keyIn := keyHeader(r.Header)
 	r.Header.Del("Authorization")
-	x.seen = &Request{Method: r.Method, Path: r.URL.EscapedPath(), Endpoint: x.endpoint, Proto: r.Proto, Header: r.Header}
+	r.Header.Del(legacyHeader)
+	x.seen = &Request{Method: r.Method, Path: r.URL.EscapedPath(), Endpoint: x.endpoint, Proto: r.Proto, Header: r.Header, KeyIn: keyIn}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,6 +113,7 @@ func (x *exchange) route(r *http.Request) *answer {
 	if ok {
 		part := strings.Split(path, "/")
 		switch {
+		case !x.s.cfg.speaks(STT) && part[0] == "stt" || !x.s.cfg.speaks(Session) && part[0] == "speech-to-text":
 		case path == "stt":
 			x.endpoint, allow = Submit, []string{http.MethodPost}
 		case len(part) == 3 && part[0] == "stt" && part[1] != "" && part[2] == "status":
@@ -114,10 +128,12 @@ func (x *exchange) route(r *http.Request) *answer {
 			if x.endpoint == Any {
 				x.endpoint = FilesInfo
 			}
+		default:
+			allow = x.routeMore(r, part)
 		}
 	}
 	if allow == nil {
-		a := refuse(http.StatusNotFound, problem{Error: "Not Found", Message: "There is no such path: see the API's reference."})
+		a := noPath()
 		return &a
 	}
 	if !slices.Contains(allow, r.Method) {
@@ -132,39 +148,42 @@ func (x *exchange) route(r *http.Request) *answer {
 	return nil
 }
 
-// authorize checks the key.
-func (s *Server) authorize(r *http.Request) *answer {
-	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	key = strings.TrimSpace(key)
-	p := problem{Error: "Unauthorized", Message: "The API key is invalid.", Code: "INVALID_API_KEY"}
-	switch {
-	case !strings.EqualFold(scheme, "Bearer") || key == "":
-		p.Message, p.Code = "The API key is missing: send Authorization: Bearer <API key>.", "MISSING_API_KEY"
-	case subtle.ConstantTimeCompare([]byte(key), []byte(s.cfg.key)) == 1:
-		return nil
-	}
-	a := refuse(http.StatusUnauthorized, p)
-	a.header = http.Header{"Www-Authenticate": {"Bearer"}}
-	return &a
-}
-
 // process does what the endpoint does.
 func (s *Server) process(x *exchange, w http.ResponseWriter, r *http.Request) answer {
 	switch x.endpoint {
 	case Submit:
-		return s.submit(r)
+		if x.session {
+			return s.submitURL(r, x.key)
+		}
+		return s.submit(r, x.key)
 	case Status:
-		return s.status(x.id)
+		if x.session {
+			return s.sessionStatus(x.id, x.key)
+		}
+		return s.status(x.id, x.key)
 	case Result:
-		return s.result(x.id)
+		if x.session {
+			return s.sessionResult(x.id, x.key)
+		}
+		return s.result(x.id, x.key)
+	case Delete:
+		return s.deleteSession(x.id, x.key)
 	case FilesCreate:
-		return s.createFile(r)
+		return s.createFile(r, x.key)
 	case FilesHead:
 		return s.headFile(r, x.id)
 	case FilesPatch:
 		return s.patchFile(w, r, x.id)
 	case FilesInfo:
-		return s.fileInfo(x.id)
+		return s.fileInfo(x.id, x.key)
+	case DocumentCreate:
+		return s.makeDocument(x.id, x.key)
+	case DocumentGet, DocumentExport, DocumentDelete:
+		return s.document(x, r)
+	case Models:
+		return s.listModels(r)
+	case Glossaries:
+		return s.listGlossaries()
 	}
 	return refuse(http.StatusNotFound, problem{Message: "There is no such path."})
 }

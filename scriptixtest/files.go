@@ -30,6 +30,8 @@ type file struct {
 	owner    *fileOwner
 	job      *record
 	doneAt   time.Time
+	whose    ownership
+	jobID    string // of a session, from the creation on; else empty until it is whole
 }
 
 // fileOwner is the request that works on an upload.
@@ -39,7 +41,7 @@ type fileOwner struct {
 }
 
 // createFile answers POST /api/v3/files/.
-func (s *Server) createFile(r *http.Request) answer {
+func (s *Server) createFile(r *http.Request, key string) answer {
 	if a := tusCheck(r); a != nil {
 		return *a
 	}
@@ -72,10 +74,20 @@ func (s *Server) createFile(r *http.Request) answer {
 			u.Fields.Set("webhook_url", document.WebhookURL)
 		}
 	}
-	if a := s.checkFields(u.Fields); a != nil {
+	f := &file{id: s.newID("f"), size: size, metadata: metadata, data: newIntake(), whose: ownership{key: key}}
+	check := s.checkFields
+	if s.cfg.dialect == Session || s.cfg.dialect == DialectBoth && (metadata["document"] != "" || metadata["punctuation"] != "") {
+		call, a := sessionUpload(metadata, &u)
+		if a != nil {
+			return tusAnswer(*a)
+		}
+		f.whose, f.jobID = sessionOf(key, call, s.cfg.variant), s.newSessionID()
+		check = func(fields url.Values) *answer { return s.checkSession(fields, call) }
+	}
+	if a := check(u.Fields); a != nil {
 		return tusAnswer(*a)
 	}
-	f := &file{id: s.newID("f"), size: size, metadata: metadata, upload: u, data: newIntake()}
+	f.upload = u
 	s.mu.Lock()
 	s.files[f.id] = f
 	s.mu.Unlock()
@@ -151,8 +163,10 @@ func (s *Server) patchFile(w http.ResponseWriter, r *http.Request, id string) an
 func (s *Server) completeFile(f *file) {
 	u := f.upload
 	f.data.describe(&u)
-	u.JobID = s.newID("stt_")
-	j := s.create(u, f.id)
+	if u.JobID = f.jobID; u.JobID == "" {
+		u.JobID = s.newID("stt_")
+	}
+	j := s.create(u, f.id, f.whose)
 	s.mu.Lock()
 	f.job, f.doneAt = j, time.Now()
 	s.mu.Unlock()
@@ -162,17 +176,20 @@ func (s *Server) completeFile(f *file) {
 }
 
 // fileInfo answers GET /api/v3/files/{id}: once the upload is whole, with the job's id as session_id.
-func (s *Server) fileInfo(id string) answer {
+func (s *Server) fileInfo(id, key string) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.files[id]
-	if f == nil {
+	if f == nil || f.whose.key != key {
 		return unknownFile()
 	}
 	info := struct {
 		SessionID string            `json:"session_id,omitempty"`
 		Metadata  map[string]string `json:"metadata"`
 	}{Metadata: f.metadata}
+	if s.cfg.earlyID {
+		info.SessionID = f.jobID
+	}
 	if f.job != nil && time.Since(f.doneAt) >= f.job.outcome.SessionDelay {
 		info.SessionID = f.job.job.ID
 	}

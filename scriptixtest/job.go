@@ -31,6 +31,8 @@ type Job struct {
 	Failure     string        // why it fails; known from the start
 	CreatedAt   time.Time
 	EndedAt     time.Time  // zero until it ends
+	DeletedAt   time.Time  // zero until it is deleted, which the session dialect can
+	MediaURL    string     // of a submit that named one, else empty
 	Deliveries  []Delivery // what was done about its callback
 }
 
@@ -76,10 +78,15 @@ type record struct {
 	endAt      time.Time // processing until then
 	knownAt    time.Time // when status and result admit it
 	timer      *time.Timer
+
+	ownership
+	number       int64 // of the session, internal to the service
+	deleted      bool
+	documentGone bool
 }
 
 // create makes the job of an upload and sets its callback off. Its id was taken before, for the script to know it.
-func (s *Server) create(u Upload, uploadID string) *record {
+func (s *Server) create(u Upload, uploadID string, whose ownership) *record {
 	s.mu.Lock()
 	script := s.script
 	s.mu.Unlock()
@@ -93,9 +100,10 @@ func (s *Server) create(u Upload, uploadID string) *record {
 	j := &record{
 		job: Job{
 			ID: u.JobID, Fields: u.Fields, FileName: u.FileName, ContentType: u.ContentType, Size: u.Size, SHA256: u.SHA256,
-			Duration: u.Duration, Resumable: u.Resumable, UploadID: uploadID, Failure: o.Failure, CreatedAt: now,
+			Duration: u.Duration, Resumable: u.Resumable, UploadID: uploadID, Failure: o.Failure, CreatedAt: now, MediaURL: u.MediaURL,
 		},
-		outcome: o,
+		ownership: whose,
+		outcome:   o,
 	}
 	queue, processing := s.cfg.queue, s.cfg.processing(u.Duration)
 	if o.Queue != 0 {
@@ -115,6 +123,7 @@ func (s *Server) create(u Upload, uploadID string) *record {
 	defer s.mu.Unlock()
 	s.jobs[u.JobID] = j
 	s.order = append(s.order, j)
+	j.number = int64(len(s.order))
 	switch {
 	case o.DocumentID > 0:
 		j.documentID = o.DocumentID

@@ -34,14 +34,10 @@ func (s *Server) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	if refuse {
 		return nil, refused(network)
 	}
-	l, ok := s.listener.(*memoryListener)
-	if !ok {
+	if _, ok := s.listener.(*memoryListener); !ok {
 		return new(net.Dialer).DialContext(ctx, network, addr)
 	}
-	if addr != memoryAddr.String() {
-		return nil, refused(network)
-	}
-	return l.dial(ctx, network)
+	return s.dialMemory(ctx, network, addr)
 }
 
 // refused is the error of a dial to a port where nobody listens.
@@ -55,10 +51,11 @@ type memoryListener struct {
 	done  chan struct{}
 	once  sync.Once
 	port  atomic.Int32
+	addr  *net.TCPAddr
 }
 
 func newMemoryListener() *memoryListener {
-	return &memoryListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	return &memoryListener{conns: make(chan net.Conn), done: make(chan struct{}), addr: memoryAddr}
 }
 
 func (l *memoryListener) Accept() (net.Conn, error) {
@@ -75,14 +72,14 @@ func (l *memoryListener) Close() error {
 	return nil
 }
 
-func (l *memoryListener) Addr() net.Addr { return memoryAddr }
+func (l *memoryListener) Addr() net.Addr { return l.addr }
 
 func (l *memoryListener) dial(ctx context.Context, network string) (net.Conn, error) {
 	here, there := net.Pipe()
 	peer := &net.TCPAddr{IP: memoryAddr.IP, Port: 32768 + int(l.port.Add(1))%28000}
 	select {
-	case l.conns <- &memoryConn{Conn: there, local: memoryAddr, remote: peer}:
-		return &memoryConn{Conn: here, local: peer, remote: memoryAddr}, nil
+	case l.conns <- &memoryConn{Conn: there, local: l.addr, remote: peer}:
+		return &memoryConn{Conn: here, local: peer, remote: l.addr}, nil
 	case <-l.done:
 		return nil, refused(network)
 	case <-ctx.Done():

@@ -37,6 +37,16 @@ type config struct {
 	notReady     int
 	envelope     bool
 	relative     bool
+
+	dialect       Dialect
+	variant       Variant
+	unit          TimeUnit
+	earlyID       bool
+	links         bool
+	linkRedirects int
+	otherKeys     []string
+	models        []Model
+	glossaries    []Glossary
 }
 
 func defaults() config {
@@ -48,7 +58,6 @@ func defaults() config {
 		},
 		maxStandard:  maxStandard,
 		maxResumable: maxResumable,
-		retries:      []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute},
 		notReady:     http.StatusConflict,
 	}
 }
@@ -161,12 +170,14 @@ func WithExternalCallbacks() Option {
 
 // WithCallbackRetries sets the waits after which a callback that was not accepted is sent again. The default is 1, 5 and 15
 // minutes; none turns retries off.
+//
+// In the session dialect the default is after 1, 2, 5, 15 and 30 minutes.
 func WithCallbackRetries(waits ...time.Duration) Option {
 	return func(c *config) error {
 		if slices.ContainsFunc(waits, func(d time.Duration) bool { return d < 0 }) {
 			return errors.New("WithCallbackRetries: a wait is negative")
 		}
-		c.retries = slices.Clone(waits)
+		c.retries = append([]time.Duration{}, waits...)
 		return nil
 	}
 }

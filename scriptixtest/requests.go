@@ -18,7 +18,8 @@ type Request struct {
 	Bytes    int64         // of the body, read by the service
 	Took     time.Duration // from its header to its answer
 	Proto    string        // HTTP/1.1 or HTTP/2.0
-	Header   http.Header   // without Authorization; not to be modified
+	Header   http.Header   // without the key's; not to be modified
+	KeyIn    string        // the header that held a key: Authorization or x-zoom-s2t-key; empty if none did
 }
 
 // Requests returns every request seen, in the order in which they came ([WithHistory] keeps only the last ones). Those that

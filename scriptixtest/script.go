@@ -15,6 +15,7 @@ type Upload struct {
 	Fields      url.Values    // the form's fields, or the upload's metadata without filename and filetype
 	Duration    time.Duration // of a WAV, else 0
 	Resumable   bool          // came as a resumable upload
+	MediaURL    string        // of a submit that named one; nothing is downloaded, so Outcome.Duration says how long it is
 }
 
 // Outcome says what becomes of an upload. The zero value is a job that completes with a placeholder after the default times.
@@ -24,6 +25,7 @@ type Outcome struct {
 
 	Text       string        // the transcript; without Segments, they are made of it as [Sidecar] does
 	Segments   []Segment     // in the order of time
+	Channels   []int         // of the segments, in the session dialect; zero: all of channel 0
 	Speakers   []Speaker     // zero: counted from the segments
 	Language   string        // zero: the submitted one, unless that is "auto"
 	Duration   time.Duration // what the service says of the length; zero: the WAV's, negative: nothing
@@ -36,6 +38,8 @@ type Outcome struct {
 	ResultDelay  time.Duration // status and result know of the end only so much later than the callback
 	SessionDelay time.Duration // resumable uploads: GET /files/{id} knows the job only so long after the last byte
 
+	Exports map[string]string // what a document's export answers, by format; others are placeholders
+
 	Callback Callback
 }
 
@@ -45,7 +49,7 @@ type Callback struct {
 	Lose        bool          // never sent
 	Drop        int           // the first so many attempts are lost on the way; the service takes them for failed
 	Unsigned    bool          // without a signature
-	Forged      bool          // signed with a wrong secret
+	Forged      bool          // signed with a wrong secret; in the session dialect, with a wrong one in header and path
 	Delay       time.Duration // sent so long after the end
 	Behind      int           // sent after so many callbacks of other jobs, at the latest after 10 minutes
 	Before      bool          // the job ends at once, and its callback is sent before Submit's own answer
@@ -55,6 +59,7 @@ type Callback struct {
 	Untrue      bool          // says failed of a completed job and completed of a failed one, signed well
 	Event       string        // another event instead of transcription.completed or transcription.failed
 	Body        string        // another body, signed like the right one
+	DropHeaders bool          // session dialect: without the headers that the submit asked for
 }
 
 // Script sets the function that says what becomes of each upload; nil brings the defaults back.

@@ -54,6 +54,8 @@ type Server struct {
 	faults   []*Fault
 	history  requestLog
 	meter    meter
+
+	downloads downloads
 }
 
 // Start starts a fake service on loopback, or in memory with [InMemory]. Close it.
@@ -67,6 +69,12 @@ func Start(opts ...Option) (*Server, error) {
 		}
 		if err := o(&cfg); err != nil {
 			return nil, fmt.Errorf("scriptixtest: %w", err)
+		}
+	}
+	if cfg.retries == nil {
+		cfg.retries = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
+		if cfg.dialect == Session {
+			cfg.retries = sessionRetries()
 		}
 	}
 	if cfg.memory && cfg.addr != "" {
@@ -99,7 +107,12 @@ func New(tb TB, opts ...Option) *Server {
 		tb.Fatalf("%v", err)
 		return nil
 	}
-	tb.Cleanup(s.Close)
+	tb.Cleanup(func() {
+		s.Close()
+		if leaks := s.Leaks(); len(leaks) > 0 {
+			tb.Fatalf("scriptixtest: %d leaks of the key, the first: %s", len(leaks), leaks[0])
+		}
+	})
 	return s
 }
 
@@ -108,7 +121,7 @@ func New(tb TB, opts ...Option) *Server {
 // In memory it is a loopback URL that only the client of [Server.HTTPClient] reaches.
 func (s *Server) URL() string { return s.url }
 
-// APIKey is the one key that the service accepts.
+// APIKey is the key that the service accepts; [WithOtherKeys] names further ones.
 func (s *Server) APIKey() string { return s.cfg.key }
 
 // WebhookSecret is the secret that callbacks are signed with.
@@ -138,6 +151,7 @@ func (s *Server) Close() {
 
 	s.close()
 	s.client.CloseIdleConnections()
+	s.closeDownloads()
 	_ = s.http.Close() // it only tells of a listener that is closed already
 	<-s.served
 	s.callbacks.CloseIdleConnections()
@@ -185,16 +199,20 @@ func (s *Server) listen() error {
 		IdleConnTimeout:     90 * time.Second,
 	}
 	scheme := "http"
-	if s.cfg.tls {
-		scheme = "https"
-		cert, pool, err := selfSigned()
+	if s.cfg.tls || s.cfg.links {
+		cert, err := trusting(transport)
+		if err == nil && s.cfg.links {
+			err = s.listenForDownloads(cert)
+		}
 		if err != nil {
 			_ = s.listener.Close()
 			return err
 		}
-		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-		transport.ForceAttemptHTTP2 = true
+		if s.cfg.tls {
+			scheme = "https"
+			s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+			transport.ForceAttemptHTTP2 = true
+		}
 	}
 	s.url = (&url.URL{Scheme: scheme, Host: s.addr.String()}).String() + s.cfg.basePath
 	s.client = &http.Client{Transport: transport}

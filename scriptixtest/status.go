@@ -8,11 +8,11 @@ import (
 )
 
 // status answers GET /api/v3/stt/{id}/status.
-func (s *Server) status(id string) answer {
+func (s *Server) status(id, key string) answer {
 	s.mu.Lock()
 	j := s.jobs[id]
 	s.mu.Unlock()
-	if j == nil {
+	if j == nil || j.session || j.key != key {
 		return unknownJob()
 	}
 	now := time.Now()
@@ -40,11 +40,11 @@ func (s *Server) status(id string) answer {
 }
 
 // result answers GET /api/v3/stt/{id}/result.
-func (s *Server) result(id string) answer {
+func (s *Server) result(id, key string) answer {
 	s.mu.Lock()
 	j := s.jobs[id]
 	s.mu.Unlock()
-	if j == nil {
+	if j == nil || j.session || j.key != key {
 		return unknownJob()
 	}
 	now := time.Now()

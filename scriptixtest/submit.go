@@ -22,7 +22,7 @@ const (
 )
 
 // submit answers POST /api/v3/stt. The file streams by: it is hashed and measured, never kept.
-func (s *Server) submit(r *http.Request) answer {
+func (s *Server) submit(r *http.Request, key string) answer {
 	if r.ContentLength > s.cfg.maxStandard+formSlop {
 		return tooLarge(s.cfg.maxStandard) // without reading gigabytes first
 	}
@@ -44,7 +44,7 @@ func (s *Server) submit(r *http.Request) answer {
 	}
 	audio.describe(&u)
 	u.JobID = s.newID("stt_")
-	j := s.create(u, "")
+	j := s.create(u, "", ownership{key: key})
 	if j.outcome.Callback.Before {
 		s.attempt(j, 0)
 	}

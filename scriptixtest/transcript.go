@@ -15,7 +15,7 @@ type Segment struct {
 	Text       string
 	Speaker    string  // empty: not said
 	Confidence float64 // 0 to 1; 0: not said
-	Words      []Word  // sent with timestamps=word; nil: spread over the segment by their length
+	Words      []Word  // sent with timestamps=word, and always by the session dialect; nil: spread over the segment by their length
 }
 
 // Word is a word of a [Segment].
