@@ -2,6 +2,7 @@ package scriptix
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
 	"io/fs"
 
@@ -50,3 +51,40 @@ func (a Audio) Name() string { return a.src.Name() }
 // when it is not known. The caller closes it. What [Reader] made is used up by
 // reading it. The error is [ErrAudio].
 func (a Audio) Open(ctx context.Context) (io.ReadCloser, int64, error) { return a.src.Open(ctx) }
+
+// Digest is what a recording held when [Audio.Digest] read it. A Digest that
+// only has its Sum, from a database for example, proves as much; the recording
+// is then hashed while it is sent.
+type Digest struct {
+	Sum [sha256.Size]byte
+
+	read audio.Digest
+}
+
+// Digest reads all of the recording once, writes it to w, and returns its
+// SHA-256 for [ExpectDigest]. w may be [io.Discard], or the hash of a key that
+// the recording is known by. What [Reader] made is used up by that. The error is
+// [ErrAudio], that of w, or the context's. It sends nothing.
+func (a Audio) Digest(ctx context.Context, w io.Writer) (Digest, error) {
+	d, err := a.src.Read(ctx, w)
+	return Digest{Sum: d.Sum, read: d}, err
+}
+
+// ExpectDigest sends the recording only if it still is what d is of. The last
+// bytes are held back until that is known, of a resumable upload as well; else
+// the error is [ErrAudio], and no job was made.
+//
+// Where the file system tells that a file has not changed since
+// [Audio.Digest] read it, by its size, times and inode, that is believed; a
+// file that was modified less than two seconds before, and whatever is no
+// file, is hashed while it is sent. With [ResumeUpload] it is hashed before
+// anything is sent.
+func ExpectDigest(d Digest) SubmitOption {
+	return func(s *submission) error {
+		s.digest = &audio.Digest{Sum: d.Sum}
+		if d.read.Sum == d.Sum {
+			*s.digest = d.read
+		}
+		return nil
+	}
+}

@@ -3,6 +3,7 @@ package scriptix
 import (
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,8 +41,8 @@ func OnUploadCreated(fn func(ctx context.Context, token string) error) SubmitOpt
 // after that they find its job.
 //
 // The recording must be the one the upload began with. Its size is compared,
-// its modification time where both are known ([File] and [FileFS]), and its
-// SHA-256 if [VerifySHA256] was given then; a difference is [ErrAudio]. The
+// its modification time where both are known ([File] and [FileFS]), and what it
+// holds if [ExpectDigest] was given then; a difference is [ErrAudio]. The
 // parameters were fixed when the upload was created: those given to Submit now
 // are not looked at. A token of another service than the client's is
 // [ErrInvalid]. Two processes must not resume one upload at the same time.
@@ -52,17 +53,6 @@ func ResumeUpload(token string) SubmitOption {
 			return err
 		}
 		s.resume = t
-		return nil
-	}
-}
-
-// VerifySHA256 makes a resumable upload's token hold the recording's SHA-256,
-// which ResumeUpload compares: for files whose size and modification time do
-// not tell. The recording is read once more beforehand, and once for each
-// resumption. Given with [ResumeUpload], it refuses a token that holds none.
-func VerifySHA256() SubmitOption {
-	return func(s *submission) error {
-		s.sha256 = true
 		return nil
 	}
 }
@@ -121,10 +111,8 @@ func (s *STTService) startUpload(ctx context.Context, a Audio, x audio.Extent, f
 	if !x.ModTime.IsZero() {
 		u.token.ModTime = x.ModTime.UnixNano()
 	}
-	if sub.sha256 {
-		if u.token.SHA256, err = a.src.SHA256(ctx); err != nil {
-			return nil, s.core.localFailure(ctx, op, err)
-		}
+	if sub.digest != nil {
+		u.part.Digest, u.token.SHA256 = sub.digest, hex.EncodeToString(sub.digest.Sum[:])
 	}
 	if err := u.create(ctx, metadata); err != nil {
 		return nil, err
@@ -146,8 +134,6 @@ func (s *STTService) resumeUpload(ctx context.Context, a Audio, x audio.Extent, 
 	switch {
 	case err != nil || !sameOrigin(s.core.base, target) || target.User != nil || fileID(target) == "":
 		return nil, invalid(op, "token", "belongs to an upload elsewhere; use a client with the base URL it began with")
-	case sub.sha256 && token.SHA256 == "":
-		return nil, invalid(op, "token", "holds no SHA-256 to verify; give VerifySHA256 when the upload begins")
 	}
 	meter := audio.NewMeter(sub.progress, token.Size)
 	defer meter.Finish()
@@ -162,12 +148,12 @@ func (s *STTService) resumeUpload(ctx context.Context, a Audio, x audio.Extent, 
 	if err := u.part.Began.Same(x); err != nil {
 		return nil, &Error{Op: op, Err: a.src.Fault(err)}
 	}
-	if token.SHA256 != "" {
-		sum, err := a.src.SHA256(ctx)
-		if err == nil && sum != token.SHA256 {
-			err = a.src.Fault(errors.New("is not what the upload began with: its SHA-256 differs"))
-		}
-		if err != nil {
+	expected, err := token.digest(sub.digest)
+	if err != nil {
+		return nil, &Error{Op: op, Err: a.src.Fault(err)}
+	}
+	if expected != nil {
+		if u.part.Digest, err = a.src.Check(ctx, expected); err != nil {
 			return nil, s.core.localFailure(ctx, op, err)
 		}
 	}
@@ -199,8 +185,28 @@ type uploadToken struct {
 	URL     string `json:"u"`
 	Size    int64  `json:"s"`
 	ModTime int64  `json:"m,omitempty"` // Unix nanoseconds; 0 when unknown
-	SHA256  string `json:"h,omitempty"`
+	SHA256  string `json:"h,omitempty"` // hexadecimal; "" when unknown
 	Whole   bool   `json:"w,omitempty"` // all of it went out, so a job may exist
+}
+
+// digest is what the recording must hold: what the upload began with, if that
+// is known, and what the caller expects now.
+func (t *uploadToken) digest(expected *audio.Digest) (*audio.Digest, error) {
+	if t.SHA256 == "" {
+		return expected, nil
+	}
+	d := new(audio.Digest)
+	sum, err := hex.DecodeString(t.SHA256)
+	if copy(d.Sum[:], sum); err != nil || len(sum) != len(d.Sum) {
+		return nil, errors.New("is not what the upload began with: the token's SHA-256 is none")
+	}
+	switch {
+	case expected == nil:
+		return d, nil
+	case expected.Sum != d.Sum:
+		return nil, errors.New("is not what the upload began with: its SHA-256 differs")
+	}
+	return expected, nil
 }
 
 const tokenPrefix = "tus1."

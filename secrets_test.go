@@ -87,7 +87,7 @@ func TestAnObjectStoresSignedURLStaysOutOfTheError(t *testing.T) {
 	audio := scriptix.Opener("a", 9, func(context.Context, int64) (io.ReadCloser, error) {
 		return nil, &url.Error{Op: "Get", URL: "https://store.example/a?signature=secret", Err: broken}
 	})
-	for _, opts := range [][]scriptix.SubmitOption{nil, {scriptix.Resumable()}, {scriptix.Resumable(), scriptix.VerifySHA256()}} {
+	for _, opts := range [][]scriptix.SubmitOption{nil, {scriptix.Resumable()}, {scriptix.Resumable(), scriptix.ExpectDigest(scriptix.Digest{})}} {
 		_, err := c.STT.Submit(t.Context(), audio, english, opts...)
 
 		require.ErrorIs(t, err, scriptix.ErrAudio)

@@ -105,7 +105,7 @@ type submission struct {
 	resumable bool
 	created   func(ctx context.Context, token string) error
 	resume    *uploadToken
-	sha256    bool
+	digest    *audio.Digest
 }
 
 // OnProgress has fn told how many bytes of the audio were handed to the
@@ -161,7 +161,7 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	}
 	meter := audio.NewMeter(sub.progress, x.Size)
 	defer meter.Finish()
-	body := audio.Form{Audio: a.src, Field: audioField, Fields: fields, Progress: meter.Report()}
+	body := audio.Form{Audio: a.src, Field: audioField, Fields: fields, Progress: meter.Report(), Digest: sub.digest}
 	k := call{op: op, method: http.MethodPost, path: pathSubmit, class: ClassSubmit, body: body.Open, billed: true, works: true}
 	ans, err := s.core.send(ctx, k)
 	if err != nil {

@@ -160,6 +160,9 @@ func fileID(u *url.URL) string {
 // append sends the next chunk.
 func (u *upload) append(ctx context.Context) error {
 	before := u.offset.confirmed
+	if err := u.part.Prepare(ctx, before); err != nil {
+		return u.core.localFailure(ctx, "files.patch", err)
+	}
 	header := http.Header{"Tus-Resumable": {tusVersion}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {strconv.FormatInt(before, 10)}}
 	k := call{op: "files.patch", method: http.MethodPatch, url: u.url, header: header, class: ClassSubmit, body: u.open, single: true}
 	k.works = u.size-before <= u.core.cfg.chunkSize // after the last chunk it may digest the whole

@@ -155,7 +155,7 @@ func TestContextEndsAHangingReaderAtOnceAndLeavesNoGoroutine(t *testing.T) {
 		"Opener, from the start": {0, opener, nil, true},
 		"Opener, in the middle":  {70_000, opener, nil, true},
 		"Opener, resumable":      {70_000, opener, []scriptix.SubmitOption{scriptix.Resumable()}, true},
-		"Opener, hashed first":   {70_000, opener, []scriptix.SubmitOption{scriptix.Resumable(), scriptix.VerifySHA256()}, true},
+		"Opener, hashed":         {70_000, opener, []scriptix.SubmitOption{scriptix.Resumable(), scriptix.ExpectDigest(scriptix.Digest{})}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -97,7 +97,11 @@ func upload() error {
 		return os.WriteFile(os.Getenv("INTEROP_TOKEN"), []byte(token), 0o600)
 	})}
 	if os.Getenv("INTEROP_VERIFY") != "" {
-		how = append(how, scriptix.VerifySHA256())
+		digest, err := scriptix.File(os.Getenv("INTEROP_FILE")).Digest(context.Background(), io.Discard)
+		if err != nil {
+			return err
+		}
+		how = append(how, scriptix.ExpectDigest(digest))
 	}
 	if token, err := os.ReadFile(os.Getenv("INTEROP_TOKEN")); err == nil {
 		how = []scriptix.SubmitOption{scriptix.ResumeUpload(string(token))}

@@ -44,15 +44,22 @@ type source struct {
 	size    int64                       // of the whole recording; -1 when unknown
 	modTime time.Time                   // zero when unknown
 	grown   func() bool                 // whether it holds more than size now; nil: cannot tell
+	stat    func() (fs.FileInfo, error) // of the file it is; nil: it is none
+	growing bool                        // what comes after size is not ours
+	again   func() io.Reader            // the whole of it, once more and apart; nil: cannot be had
 	foreign bool                        // the reader is not ours and may hang
 }
 
 // File is the audio in the file at path, which must be a regular one.
 func File(path string) Audio {
 	stat := func() (Extent, error) { return fileExtent(os.Stat(path)) }
-	return Audio{name: filepath.Base(path), size: -1, stat: stat, open: func(_ context.Context, offset int64) (*source, error) {
+	return Audio{name: filepath.Base(path), size: -1, stat: stat, open: func(ctx context.Context, offset int64) (*source, error) {
 		// Stat first: opening a named pipe would wait for its writer.
-		if _, err := stat(); err != nil {
+		x, err := stat()
+		if err != nil {
+			return nil, err
+		}
+		if err := letRest(ctx, x.ModTime); err != nil {
 			return nil, err
 		}
 		f, err := os.Open(path)
@@ -64,7 +71,8 @@ func File(path string) Audio {
 			return nil, errors.Join(err, f.Close())
 		}
 		s := section(f, offset, info.Size())
-		s.close, s.modTime = f.Close, info.ModTime()
+		s.close, s.modTime, s.stat = f.Close, info.ModTime(), f.Stat
+		s.again = func() io.Reader { return io.NewSectionReader(f, 0, info.Size()) }
 		s.grown = func() bool {
 			n, _ := f.ReadAt(make([]byte, 1), info.Size())
 			return n > 0
@@ -84,7 +92,7 @@ func FileFS(fsys fs.FS, name string) Audio {
 		if err := checkFile(info, err); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		s := &source{Reader: f, close: f.Close, size: info.Size(), modTime: info.ModTime(), foreign: true}
+		s := &source{Reader: f, close: f.Close, size: info.Size(), modTime: info.ModTime(), stat: f.Stat, foreign: true}
 		if err := skip(f, offset); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
@@ -107,6 +115,10 @@ func ReaderAt(name string, r io.ReaderAt, size int64) Audio {
 	}, open: func(_ context.Context, offset int64) (*source, error) {
 		s := section(r, offset, size)
 		s.foreign = mayHang(r)
+		if f, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
+			s.stat, s.growing = f.Stat, true
+			s.again = func() io.Reader { return io.NewSectionReader(r, 0, size) }
+		}
 		return s, nil
 	}}
 }

@@ -2,9 +2,13 @@ package audio
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"io/fs"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -16,6 +20,87 @@ type Part struct {
 	Began  Extent                  // what the upload began with
 	Sent   *atomic.Int64           // no byte from here on was ever given to the network
 	Report func(sent, total int64) // nil: nobody asks
+	Digest *Digest                 // what the recording must hold; nil: whatever it does
+
+	before fs.FileInfo // when the first chunk was opened; nil: no file
+
+	sum   hash.Hash // of all that comes before the next chunk; nil: not needed
+	known prefix    // the longest of which the sum is known
+
+	mu   sync.Mutex
+	sent prefix // all that went out, once its last chunk did
+}
+
+// prefix is the sum of a recording's first bytes.
+type prefix struct {
+	sum hash.Hash // nil: nothing was hashed
+	end int64
+}
+
+// Prepare makes ready to prove the chunk that begins at from: where the file
+// system's word is not enough it hashes what comes before, unless that was done
+// while it was sent.
+func (p *Part) Prepare(ctx context.Context, from int64) error {
+	p.sum = nil
+	if p.Digest == nil {
+		return nil
+	}
+	p.mu.Lock()
+	if p.sent.sum != nil && p.sent.end == from {
+		p.known = p.sent
+	}
+	p.mu.Unlock()
+	if p.Digest.file != nil || p.known.end != from {
+		vouched, err := p.catchUp(ctx, from)
+		if vouched || err != nil {
+			return err
+		}
+	}
+	if p.known.sum == nil {
+		p.known.sum = sha256.New()
+	}
+	p.sum = p.known.sum
+	return nil
+}
+
+// catchUp hashes what comes before from, unless the file system vouches for the
+// recording.
+func (p *Part) catchUp(ctx context.Context, from int64) (vouched bool, err error) {
+	src, err := p.Audio.open(ctx, p.known.end)
+	if err != nil {
+		return false, p.Audio.Fault(err)
+	}
+	if src.foreign {
+		src = detach(ctx, src)
+	}
+	defer func() { _ = src.Close() }() // it was read alone
+	if p.Digest.vouched(src, src.info()) {
+		return true, nil
+	}
+	next := prefix{sum: sha256.New(), end: from}
+	if p.known.sum != nil {
+		next.sum = clone(p.known.sum)
+	}
+	if err := pour(ctx, next.sum, io.LimitReader(src, from-p.known.end)); err != nil {
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		return false, p.Audio.Fault(err)
+	}
+	p.known = next
+	return false, nil
+}
+
+func clone(sum hash.Hash) hash.Hash {
+	cloner, ok := sum.(hash.Cloner)
+	if !ok {
+		return nil
+	}
+	copied, err := cloner.Clone()
+	if err != nil {
+		return nil
+	}
+	return copied
 }
 
 // Open opens the chunk of up to size bytes that begins at from, as the body of a
@@ -31,8 +116,18 @@ func (p *Part) Open(ctx context.Context, from, size int64) (*Body, error) {
 	if src.foreign {
 		src = detach(ctx, src)
 	}
+	if p.before == nil {
+		p.before = src.info()
+	}
+	evidence := &proof{want: p.Digest, before: p.before}
+	if p.sum != nil {
+		evidence.sum = clone(p.sum)
+	}
 	length := min(size, p.Began.Size-from)
-	o := &Body{Reader: &chunk{part: p, src: src, at: from, end: from + length}, close: src.Close, Length: length, audioSize: length}
+	o := &Body{
+		Reader: &chunk{ctx: ctx, part: p, src: src, proof: evidence, at: from, end: from + length},
+		close:  src.Close, Length: length, audioSize: length,
+	}
 	if p.Report != nil {
 		o.progress = func(sent, _ int64) { p.Report(from+sent, p.Began.Size) }
 	}
@@ -50,11 +145,14 @@ func (x Extent) Same(now Extent) error {
 	return nil
 }
 
-// chunk passes on the bytes of one chunk. It keeps the last byte of a
-// recording that turns out shorter or longer than announced.
+// chunk passes on the bytes of one chunk. Of the last one it holds the end back
+// until it is known that the recording is no longer than announced, and that it
+// is what it should be.
 type chunk struct {
+	ctx     context.Context //nolint:containedctx // lives as long as the attempt
 	part    *Part
 	src     *source
+	proof   *proof
 	at, end int64
 }
 
@@ -63,6 +161,7 @@ func (c *chunk) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := c.src.Read(p[:min(int64(len(p)), c.end-c.at)])
+	c.proof.add(p[:n])
 	at, size := c.at+int64(n), c.part.Began.Size
 	if at < c.end && err != nil {
 		if errors.Is(err, io.EOF) {
@@ -70,12 +169,22 @@ func (c *chunk) Read(p []byte) (int, error) {
 		}
 		return 0, c.part.Audio.Fault(err)
 	}
-	if at == size && c.src.more() {
-		return 0, c.part.Audio.Fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", at))
+	if at == size {
+		if c.src.more() {
+			return 0, c.part.Audio.Fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", at))
+		}
+		if err := c.proof.conclude(c.ctx, c.src); err != nil {
+			return 0, c.part.Audio.Fault(err)
+		}
 	}
 	c.at = at
 	if at > c.part.Sent.Load() {
 		c.part.Sent.Store(at)
+	}
+	if at == c.end && c.proof.sum != nil {
+		c.part.mu.Lock()
+		c.part.sent = prefix{sum: c.proof.sum, end: at}
+		c.part.mu.Unlock()
 	}
 	return n, nil
 }

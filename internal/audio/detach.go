@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 )
 
 // first returns up to n of the source's first bytes and leaves it whole. It is
@@ -30,6 +31,18 @@ func detach(ctx context.Context, s *source) *source {
 	d := &detached{ctx: ctx, src: s, results: make(chan readResult, 1)}
 	d.fill = func() (int, error) { return s.Read(d.buf[:d.want]) }
 	out := &source{Reader: d, size: s.size, modTime: s.modTime, grown: s.grown, foreign: true, close: d.close}
+	if s.stat != nil {
+		out.stat = func() (info fs.FileInfo, err error) {
+			_, err = d.do(func() (_ int, err error) {
+				info, err = s.stat()
+				return 0, err
+			})
+			if d.gaveUp {
+				return nil, err // info may still be written
+			}
+			return info, err
+		}
+	}
 	if s.peek != nil {
 		out.peek = func(n int) ([]byte, error) {
 			var first []byte

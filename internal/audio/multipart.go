@@ -22,6 +22,7 @@ type Form struct {
 	Field    string // of the form, which holds the recording
 	Fields   url.Values
 	Progress func(sent, total int64) // nil: nobody asks
+	Digest   *Digest                 // what the recording must hold; nil: whatever it does
 }
 
 // Open returns the body and its length, -1 when the audio's is not known.
@@ -39,7 +40,7 @@ func (f Form) Open(ctx context.Context) (*Body, error) {
 	}
 	boundary := rand.Text() + rand.Text()
 	head, tail := f.head(boundary, kind), []byte("\r\n--"+boundary+"--\r\n")
-	audio := &exact{src: src, audio: f.Audio, left: src.size}
+	audio := &exact{ctx: ctx, src: src, audio: f.Audio, proof: newProof(f.Digest, src), left: src.size}
 	o := &Body{
 		ContentType: "multipart/form-data; boundary=" + boundary,
 		Length:      -1, audioSize: src.size, audioRead: func() int64 { return audio.read },
@@ -99,48 +100,67 @@ func (e *ending) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-// exact passes on as many bytes as the source announced, and fails before the
-// body's end when there are fewer or more: what goes out is never a file that
-// changed underneath.
+// exact passes on as many bytes as the source announced, and holds the last one
+// back until it is known that there are no more, and that they are what they
+// should be: what goes out is never a file that changed underneath.
 type exact struct {
+	ctx   context.Context //nolint:containedctx // lives as long as the attempt
 	src   *source
 	audio Audio
-	left  int64 // negative: the size is not known
+	proof *proof
+	left  int64  // to be read of the source; negative: its size is not known
+	last  []byte // held back
 	read  int64
 }
 
 func (e *exact) Read(p []byte) (int, error) {
+	if len(e.last) > 0 {
+		if err := e.end(); err != nil {
+			return 0, err
+		}
+		e.read++
+		n := copy(p, e.last)
+		e.last = nil
+		return n, io.EOF
+	}
 	if e.left == 0 {
-		return 0, e.end()
+		return 0, io.EOF
 	}
 	if e.left > 0 && int64(len(p)) > e.left {
 		p = p[:e.left]
 	}
 	n, err := e.src.Read(p)
-	e.read += int64(n)
+	e.proof.add(p[:n])
 	if e.left > 0 {
 		e.left -= int64(n)
 	}
+	ended := errors.Is(err, io.EOF)
 	switch {
-	case err == nil:
-		return n, nil
-	case !errors.Is(err, io.EOF):
-		return n, e.audio.Fault(err)
-	case e.left > 0:
-		return n, e.audio.Fault(fmt.Errorf("changed while it was sent: %d bytes were announced and it ended after %d", e.src.size, e.read))
+	case err != nil && !ended:
+		err = e.audio.Fault(err)
+	case ended && e.left > 0:
+		err = e.audio.Fault(fmt.Errorf("changed while it was sent: %d bytes were announced and it ended after %d", e.src.size, e.read+int64(n)))
+	case e.left == 0 && n > 1:
+		// The check may take a while: what comes before is on its way meanwhile.
+		e.last, n, err = []byte{p[n-1]}, n-1, nil
+	case ended || e.left == 0:
+		if err := e.end(); err != nil {
+			return 0, err
+		}
 	}
-	return n, e.end()
+	e.read += int64(n)
+	return n, err
 }
 
 // end is reached when all announced bytes were read.
 func (e *exact) end() error {
-	if e.src.size < 0 {
-		return io.EOF
-	}
-	if e.src.more() {
+	if e.src.size >= 0 && e.src.more() {
 		return e.audio.Fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", e.src.size))
 	}
-	return io.EOF
+	if err := e.proof.conclude(e.ctx, e.src); err != nil {
+		return e.audio.Fault(err)
+	}
+	return nil
 }
 
 // more reports whether a source that was read to its announced end goes on.
