@@ -26,6 +26,7 @@ type commands struct {
 	Mock       mockCmd       `cmd:"" help:"Run a fake Scriptix to try everything on."`
 	Doctor     doctorCmd     `cmd:"" help:"Check key, network, clock and callback URL."`
 	Completion completionCmd `cmd:"" help:"Print the completions of a shell."`
+	Man        manCmd        `cmd:"" hidden:"" help:"Print the manual page."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
