@@ -11,8 +11,8 @@ import (
 
 // Audio is a recording to be sent: where its bytes come from and what it is
 // called. Nothing is opened before the upload starts, and it is opened afresh
-// for each attempt. An Audio can be used again and concurrently, but for
-// [Reader]'s.
+// for each attempt. An Audio can be used again and concurrently, except that of
+// [Reader].
 type Audio struct{ src audio.Audio }
 
 // File is the audio in the file at path. It must be a regular file that does
@@ -31,13 +31,13 @@ func ReaderAt(name string, r io.ReaderAt, size int64) Audio {
 	return Audio{audio.ReaderAt(name, r, size)}
 }
 
-// Reader is audio of unknown length that can be read once, from a pipe say. It
+// Reader is audio of unknown length that can be read once, such as a pipe. It
 // is never sent twice: after the first byte left no attempt is repeated, and a
 // second Submit fails. It goes out chunked, which some proxies refuse, and
 // cannot be sent resumably: prefer any of the others. r is not closed.
 func Reader(name string, r io.Reader) Audio { return Audio{audio.Reader(name, r)} }
 
-// Opener is audio that open brings from elsewhere, an object store say: size
+// Opener is audio that open brings from elsewhere, such as an object store: size
 // bytes in all, read from offset on. open is called once per attempt, and its
 // ctx ends with that attempt; it must bring the same bytes each time.
 func Opener(name string, size int64, open func(ctx context.Context, offset int64) (io.ReadCloser, error)) Audio {

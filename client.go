@@ -25,7 +25,7 @@ import (
 const Version = "0.1.0"
 
 // Client talks to the service with one API key. It is safe for concurrent use;
-// make one per key and share it, for the key's request budget and the waiting
+// make one per key and share it, because the key's request budget and the waiting
 // jobs belong to it.
 type Client struct {
 	STT *STTService
@@ -114,8 +114,8 @@ func (c *Client) CloseIdleConnections() {
 	}
 }
 
-// Deliver hands the client an event that was verified elsewhere, say by a
-// receiver service that put it on a queue. It runs the functions of
+// Deliver hands the client an event that was verified elsewhere, for
+// example by a receiver service that put it on a queue. It runs the functions of
 // [Client.OnEvent], then wakes whoever waits for the job; its error is that of
 // the first function that failed. An event that [webhook.NewHandler] or
 // [webhook.Verifier] did not verify must never get here.

@@ -249,8 +249,8 @@ func checkCallbackURL(raw string) error {
 	return nil
 }
 
-// secureURL accepts https anywhere and http on loopback alone, for the key and
-// the transcripts' ids travel there.
+// secureURL accepts https anywhere and http on loopback alone, because the key
+// and the transcripts' ids travel there.
 func secureURL(u *url.URL) error {
 	switch {
 	case u.Hostname() == "":

@@ -233,7 +233,7 @@ func (p RetryPolicy) next(ctx context.Context, attempts int, e *Error) (wait tim
 		return 0, false
 	}
 	// Full jitter between the shortest wait and the doubled one. An attempt
-	// that sent nothing, for want of the budget say, does not count.
+	// that sent nothing, for example because the budget refused it, does not count.
 	high := p.MaxWait
 	if shift := max(attempts-1, 0); shift < 30 && p.MinWait<<shift < high && p.MinWait<<shift > 0 {
 		high = p.MinWait << shift

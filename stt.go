@@ -108,7 +108,7 @@ type submission struct {
 	digest    *audio.Digest
 }
 
-// OnProgress has fn told how many bytes of the audio were handed to the
+// OnProgress calls fn with how many bytes of the audio were handed to the
 // network, of how many; total is -1 when it is not known. fn is called at most
 // 20 times a second and once at the end, never concurrently, from a goroutine
 // that sends: it should be quick. The count never goes back: when an attempt

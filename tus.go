@@ -318,8 +318,8 @@ func (u *upload) interrupted(err error) error {
 	return &UploadInterruptedError{UploadURL: token.URL, Offset: u.offset.confirmed, Size: u.size, Token: token.String(), Err: err}
 }
 
-// sleep waits, but not longer than ctx lasts; then the error says for what it
-// waited.
+// sleep waits, but not longer than ctx lasts; then the error also says what it
+// was waiting to repeat.
 func sleep(ctx context.Context, d time.Duration, e *Error) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -242,7 +242,7 @@ func resultHead(raw json.RawMessage) (status Status, transcript bool) {
 
 // decodeError makes an [*Error] of an answer. The body may be any of the shapes
 // the service and the proxies before it are known to send; what is not JSON
-// adds nothing, for a redirect's HTML holds the target's URL.
+// adds nothing, because a redirect's HTML holds the target's URL.
 func decodeError(status int, header http.Header, body []byte, r redact.Redactor) *Error {
 	// The key first: cut by the limit it would not be found any more.
 	show := func(s string, limit int) string { return redact.Line(r(s), limit) }

@@ -1,4 +1,23 @@
-// Package audio opens recordings and makes them the bodies of requests.
+// Package audio opens recordings, makes them the bodies of requests, and knows
+// how much of them went out.
+//
+// An Audio says where a recording comes from. Each attempt of an upload opens it
+// afresh as a source, which is wrapped in three steps. A Form puts the fields
+// and the multipart boundaries around the source, a Part cuts one chunk of a
+// resumable upload out of it; both yield a Body with a known length wherever the
+// recording has one. An Outgoing counts the Body's bytes as net/http takes them:
+// whether all of them were handed over decides whether a job may exist. Once it
+// is sealed it hands over nothing more, so that what it reported stays true.
+//
+// Two things end an attempt early. A Watchdog cancels the attempt's context when
+// no byte moved for too long, in either direction. And a source whose reader is
+// the caller's is detached: its reads run in a goroutine that is left behind when
+// they hang, because net/http waits for a body before it returns.
+//
+// What goes out is never a recording that changed underneath. The last byte is
+// held back until the source is known to be as long as announced and its file
+// unchanged, and, where a Digest is expected, until it is proved to be what was
+// read for it: see proof.
 package audio
 
 import (

@@ -85,11 +85,11 @@ type Body struct {
 	audioSize   int64                   // -1 when unknown
 	audioRead   func() int64            // how much of the audio was read, between two Reads; nil: the body is all audio
 	OneShot     bool                    // cannot be opened again once a byte of the audio left
-	progress    func(sent, total int64) // told how much of the audio left; nil: nobody asks
+	progress    func(sent, total int64) // called with how much of the recording left; nil: nobody asks
 }
 
-// ending is the end of a body: io.EOF comes with its last bytes and not after
-// them, for a service that has the closing boundary need not wait for more.
+// ending is the end of a body. io.EOF comes with its last bytes and not after
+// them, because a service that has the closing boundary need not wait for more.
 type ending struct{ rest []byte }
 
 func (e *ending) Read(p []byte) (int, error) {
