@@ -143,7 +143,7 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	watchdog := audio.NewWatchdog(req.Context(), idle, patience)
 	defer watchdog.End()
-	resp, err := a.send(watchdog, req)
+	resp, err := a.send(watchdog, req) //nolint:contextcheck // the watchdog's is made of the request's
 	if err == nil {
 		err = settle(resp)
 	}
