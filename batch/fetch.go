@@ -8,65 +8,47 @@ import (
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
+	"github.com/scriptix-io/scriptix-go/internal/step"
 )
 
-const (
-	firstWait  = 5 * time.Second // the API may lag behind its own callback
-	maxWait    = 10 * time.Minute
-	maxFetches = 30 // of one result; with their waits about four hours
-	askAfter   = 3  // fetches that were too early before the status is asked
-	maxSinks   = 5
-)
+// maxSinks is how often a sink is asked to take one transcript.
+const maxSinks = 5
 
 // fetch gets the transcript of a job that has ended well, after so many tries.
 func (r *run) fetch(it *item, tries int) {
-	t, err := r.c.STT.Result(r.ctx, it.jobID)
-	if err == nil {
-		r.deliver(it, t, 0, 0)
-		return
-	}
-	if r.ctx.Err() != nil {
-		return // it is yielded as interrupted
-	}
-	failed, ok := errors.AsType[*scriptix.JobFailedError](err)
-	if !ok && errors.Is(err, scriptix.ErrNotReady) && tries >= askAfter {
-		// A callback said that it is done. If the service goes on saying
-		// otherwise, it should know.
-		if job, askErr := r.c.STT.Status(r.ctx, it.jobID); askErr == nil {
-			failed, ok = errors.AsType[*scriptix.JobFailedError](job.Err())
+	fetched := step.Fetch(r.ctx, r.c, it.jobID, tries)
+	var rec Record
+	var verdict step.Verdict
+	if fetched.Failed == nil {
+		_, verdict = fetched.Settle(rec, time.Now()) // the record stays as it is
+	} else {
+		var err error
+		rec, err = r.try(it.key, func(rec Record) Record {
+			rec, verdict = fetched.Settle(rec, time.Now())
+			return rec
+		})
+		if err != nil {
+			r.finish(it, StateInterrupted, fmt.Errorf("%w: %w: %w", ErrLedger, err, fetched.Failed))
+			return
 		}
 	}
-	switch {
-	case ok:
-		r.disproved(it, failed)
-		return
-	case errors.Is(err, scriptix.ErrUnauthorized):
-		r.halt(err)
-		r.finish(it, StateInterrupted, err)
-		return
-	case errors.Is(err, scriptix.ErrForbidden), errors.Is(err, scriptix.ErrQuota), tries+1 >= maxFetches:
-		r.finish(it, StateInterrupted, err)
-		return
+	if verdict.Halt {
+		r.halt(verdict.Err)
 	}
-	wait := firstWait
-	for range min(tries, 20) {
-		wait = min(wait*3/2, maxWait)
+	switch verdict.Then {
+	case step.Deliver:
+		r.deliver(it, fetched.Transcript, 0, 0)
+	case step.Advance:
+		r.advance(it, rec)
+	case step.Again:
+		it.timer = time.AfterFunc(verdict.After, func() {
+			r.tasks.push(func() { r.fetch(it, tries+1) })
+		})
+	case step.Interrupt:
+		r.finish(it, StateInterrupted, verdict.Err)
+	case step.Stop, step.Reject, step.Doubt:
+		// It was stopped, and is yielded as interrupted.
 	}
-	it.timer = time.AfterFunc(wait, func() {
-		r.tasks.push(func() { r.fetch(it, tries+1) })
-	})
-}
-
-// disproved ends an item whose job was announced as done and was not.
-func (r *run) disproved(it *item, failed *scriptix.JobFailedError) {
-	rec, err := r.insist(it.key, func(rec Record) Record {
-		return ledger.Disproved(rec, hideToken(failed.Job.Failure, it.token), time.Now())
-	})
-	if err != nil {
-		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w: %w", ErrLedger, err, failed))
-		return
-	}
-	r.advance(it, rec)
 }
 
 // deliver hands the transcript to the sink for each input of the item, of which
@@ -97,7 +79,7 @@ func (r *run) deliver(it *item, t *scriptix.Transcript, sunk, tries int) {
 		r.hand(it, t)
 		return
 	}
-	_, err := r.insist(it.key, ledger.Finished)
+	_, err := r.try(it.key, ledger.Finished)
 	for _, input := range r.end(it) {
 		o := r.outcome(it, input, StateDone)
 		o.Transcript = t
@@ -118,7 +100,7 @@ func (r *run) hand(it *item, t *scriptix.Transcript) {
 		var after func()
 		if i == len(inputs)-1 {
 			// If it cannot be stored, the next run brings the transcript again.
-			after = func() { _, _ = r.insist(it.key, ledger.Finished) }
+			after = func() { _, _ = r.try(it.key, ledger.Finished) }
 		}
 		r.emit(o, after)
 	}

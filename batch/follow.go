@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
-	"github.com/scriptix-io/scriptix-go/batch/ledger"
+	"github.com/scriptix-io/scriptix-go/internal/step"
 )
 
 // reread is how often the records of unknown outcomes are read though nothing
@@ -26,6 +26,7 @@ func (r *run) listen(changes <-chan string) {
 			r.hint(key)
 		case <-ticker.C:
 			r.lookAll(unresolved)
+			r.lookAll(elsewhere)
 		case <-r.ctx.Done():
 			return
 		}
@@ -34,13 +35,14 @@ func (r *run) listen(changes <-chan string) {
 
 func (r *run) hint(key string) {
 	if key == "" {
+		r.lookAll(elsewhere)
 		r.lookAll(unresolved)
 		r.lookAll(waiting)
 		return
 	}
 	r.mu.Lock()
 	it := r.items[key]
-	resting := it != nil && (it.stage == unresolved || it.stage == waiting)
+	resting := it != nil && (it.stage == unresolved || it.stage == waiting || it.stage == elsewhere)
 	r.mu.Unlock()
 	if resting {
 		r.tasks.push(func() { r.look(it, false) })
@@ -73,7 +75,7 @@ func (r *run) poll() {
 			r.mu.Unlock()
 			// Taken at once: the workers may be busy for long, and it must not be heard of again meanwhile.
 			if it != nil && r.take(it) {
-				r.tasks.push(func() { r.heard(it, job, err) })
+				r.tasks.push(func() { r.observe(it, job, err) })
 			}
 		}
 		// One that was added while the watch was ending may have been left out.
@@ -91,20 +93,19 @@ func (r *run) poll() {
 	}
 }
 
-// heard takes in the end of a job, or of the watch of it. The caller owns it.
-func (r *run) heard(it *item, job *scriptix.Job, err error) {
+// observe takes in the end of a job, or of the watch of it. The caller owns it.
+func (r *run) observe(it *item, job *scriptix.Job, err error) {
 	if err != nil {
-		if errors.Is(err, scriptix.ErrUnauthorized) {
+		_, verdict := step.Observe(Record{}, job, err, time.Now())
+		if verdict.Halt {
 			r.halt(err)
 		}
 		r.finish(it, StateInterrupted, err)
 		return
 	}
-	rec, err := r.insist(it.key, func(rec Record) Record {
-		if job.Source == scriptix.SourceWebhook && rec.Phase.Ended() {
-			return rec // the same callback, stored before the client heard of it
-		}
-		return ledger.Polled(rec, job.Status.Succeeded(), hideToken(job.Failure, it.token), string(job.Source), job.Duration, time.Now())
+	rec, err := r.try(it.key, func(rec Record) Record {
+		rec, _ = step.Observe(rec, job, nil, time.Now())
+		return rec
 	})
 	if err != nil {
 		r.finish(it, StateInterrupted, errors.Join(ErrLedger, err))

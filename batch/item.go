@@ -7,6 +7,7 @@ import (
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
+	"github.com/scriptix-io/scriptix-go/internal/step"
 )
 
 // item is one recording on its way through a run. Whoever has set its stage to
@@ -17,8 +18,8 @@ type item struct {
 	inputs []Input // guarded by the run's lock; the first one is sent
 	stage  stage   // guarded by the run's lock
 
+	held     string // the token of the record, once the item has it in hand
 	jobID    string
-	token    string // of the callback URL
 	source   scriptix.Source
 	attempts int
 	lost     error // why the outcome is unknown
@@ -32,6 +33,7 @@ const (
 	working    stage = iota // somebody does something about it, or is about to
 	unresolved              // its outcome is unknown, and a callback may tell
 	waiting                 // its job runs
+	elsewhere               // somebody else is at its record
 	ended
 )
 
@@ -65,131 +67,174 @@ func (r *run) begin(input Input) {
 	r.claim(it)
 }
 
-// claim makes the item's record, or finds what an earlier run has left of it.
+// claim makes the item's record, or finds what an earlier run has left of it. A
+// record that somebody else is at is left to them until they let go.
 func (r *run) claim(it *item) {
-	if err := r.halting(); err != nil {
+	halted := r.halting()
+	var rec Record
+	var err error
+	if halted == nil {
+		rec, _, err = r.l.Claim(r.always, ledger.New(it.key, r.first(it).Audio.Name(), newToken(), r.id, time.Now()))
+	} else {
 		// Nothing new; but what was paid for is still brought home.
-		rec, getErr := r.l.Get(r.always, ByKey, it.key)
-		if errors.Is(getErr, ErrNoRecord) || getErr == nil && (rec.Phase == Claimed || rec.Phase == Rejected) {
-			r.finish(it, r.refusal(err), fmt.Errorf("batch: not submitted: %w", err))
+		rec, err = r.l.Get(r.always, ByKey, it.key)
+		if errors.Is(err, ErrNoRecord) || err == nil && (rec.Phase == Claimed || rec.Phase == Rejected) {
+			r.finish(it, r.refusal(halted), fmt.Errorf("batch: not submitted: %w", halted))
 			return
 		}
-		if getErr == nil {
-			rec, getErr = r.takeOver(rec)
-		}
-		if getErr != nil {
-			r.finish(it, StateInterrupted, fmt.Errorf("%w: %w; nothing is submitted: %w", ErrLedger, getErr, err))
-			return
-		}
-		r.advance(it, rec)
-		return
 	}
-	rec, _, err := r.l.Claim(r.always, ledger.New(it.key, r.first(it).Audio.Name(), newToken(), r.id, time.Now()))
 	if err == nil {
-		rec, err = r.takeOver(rec)
+		if !r.takeInHand(it, rec) {
+			return
+		}
+		rec, err = r.takeOver(it, rec)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		r.advance(it, rec)
+	case halted != nil:
+		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w; nothing is submitted: %w", ErrLedger, err, halted))
+	default:
 		r.finish(it, StateInterrupted, fmt.Errorf("%w, so nothing was sent: %w", ErrLedger, err))
-		return
 	}
-	r.advance(it, rec)
+}
+
+// takeInHand makes the item the one in this process that is at its record. While
+// another one is, of this run or of another, it rests.
+func (r *run) takeInHand(it *item, rec Record) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !inHand.take(rec.Token, it, func() { r.tasks.push(func() { r.look(it, false) }) }) {
+		it.stage = elsewhere
+		return false
+	}
+	it.held = rec.Token
+	return true
 }
 
 // takeOver turns what a run has left that is no more into what this one can go
 // on from.
-func (r *run) takeOver(rec Record) (Record, error) {
-	switch {
-	case rec.Phase == Rejected:
-		return r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) { return ledger.Reclaimed(rec, r.id) })
-	case rec.Phase == Sent && rec.Owner != r.id && rec.Upload == "":
-		return r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) {
-			return ledger.Lost(rec, "the process ended before the service's answer was stored", time.Now()), nil
-		})
+func (r *run) takeOver(it *item, rec Record) (Record, error) {
+	next, err := r.next(it, rec)
+	if err != nil || next.Do != step.TakeOver && rec.Phase != Rejected {
+		return rec, err
 	}
-	return rec, nil
+	dead := rec.Owner
+	return r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) {
+		return step.TakenOver(rec, r.id, allBut(dead), time.Now())
+	})
+}
+
+// next is what the item's record needs. Its owner is dead if it is another run
+// of this process, because this item has the record in hand.
+func (r *run) next(it *item, rec Record) (step.Action, error) {
+	alive := false
+	if owners, ok := r.l.(ledger.Owners); ok && rec.Owner != "" && rec.Owner != r.id {
+		var err error
+		if alive, err = owners.Alive(r.always, rec.Owner); err != nil {
+			return step.Action{Do: step.Leave}, err
+		}
+	}
+	return step.Next(rec, time.Now(), alive, r.patience(it)), nil
+}
+
+// allBut takes every owner for alive but the one that is known to be dead: a
+// record that changed hands since it was asked for is left alone.
+func allBut(dead string) ledger.Alive {
+	return func(owner string) bool { return owner != dead }
 }
 
 // advance goes on with an item from what its record says. The caller owns it.
 func (r *run) advance(it *item, rec Record) {
-	it.attempts, it.source, it.token = rec.Attempts, scriptix.Source(rec.Source), rec.Token
+	it.attempts, it.source = rec.Attempts, scriptix.Source(rec.Source)
 	if rec.JobID != "" {
 		it.jobID = rec.JobID
 	}
-	switch rec.Phase {
-	case Claimed:
+	next, err := r.next(it, rec)
+	if err != nil {
+		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w", ErrLedger, err))
+		return
+	}
+	switch next.Do {
+	case step.Leave:
+		r.rest(it, elsewhere, reread)
+	case step.Send:
 		r.again.push(it)
-	case Sent, Unknown:
-		if rec.Upload != "" {
-			r.again.push(it) // a resumable upload finds its job by itself
-			return
-		}
+	case step.TakeOver:
+		r.claim(it)
+	case step.Await, step.Resend, step.Report:
 		r.resolve(it, rec)
-	case Submitted:
-		// It rests before it is watched: an end that the client knows already is heard of at once.
+	case step.Follow, step.Confirm:
+		// It rests before it is watched: an end that the client knows already is reported at once.
 		r.rest(it, waiting, 0)
 		r.watcher.Add(scriptix.Job{ID: rec.JobID, CreatedAt: rec.SubmittedAt, Duration: rec.Duration})
 		r.look(it, false)
-	case Completed:
+	case step.Collect:
 		r.tasks.push(func() { r.fetch(it, 0) })
+	case step.End:
+		r.conclude(it, rec)
+	}
+}
+
+// conclude reports an item whose record is over.
+func (r *run) conclude(it *item, rec Record) {
+	switch rec.Phase {
 	case Done:
 		r.finish(it, StateSkipped, nil)
 	case Failed:
 		job := scriptix.Job{ID: rec.JobID, Status: scriptix.StatusFailed, Failure: rec.Failure, Duration: rec.Duration, Source: it.source}
 		r.finish(it, StateFailed, &scriptix.JobFailedError{Job: job})
 	case Abandoned:
-		r.finish(it, StateUnknown, r.unknown(it, errors.New("it was abandoned")))
+		r.finish(it, StateUnknown, step.UnknownOutcome(it.attempts, errors.New("it was abandoned")))
 	default:
 		r.finish(it, StateRejected, fmt.Errorf("batch: the record is %s: %s", rec.Phase, rec.Failure))
 	}
+}
+
+// patience is how long the callback of an unknown outcome is waited for.
+func (r *run) patience(it *item) step.Patience {
+	p := step.Patience{UnknownAfter: r.o.UnknownAfter, ResubmitAfter: r.o.ResubmitAfter, Since: it.lostAt}
+	if p.UnknownAfter == 0 {
+		if r.callbackURL(it) != "" {
+			p.UnknownAfter = 30 * time.Minute
+		}
+		p.UnknownAfter = max(p.UnknownAfter, p.ResubmitAfter)
+	}
+	return p
 }
 
 // resolve waits for the callback of an upload whose answer was lost, or reports
 // it, or sends it again where the caller has said so.
 func (r *run) resolve(it *item, rec Record) {
 	if it.lost == nil {
-		it.lost = r.unknown(it, errors.New(rec.Failure))
-	}
-	patience := r.o.UnknownAfter
-	if patience == 0 {
-		if r.callbackURL(it) != "" {
-			patience = 30 * time.Minute
-		}
-		patience = max(patience, r.o.ResubmitAfter)
+		it.lost = step.UnknownOutcome(it.attempts, errors.New(rec.Failure))
 	}
 	if it.lostAt.IsZero() {
 		it.lostAt = time.Now()
 	}
-	// The stored time may be of a clock that was ahead: it must not wait for ever.
-	age := max(time.Since(rec.SentAt), time.Since(it.lostAt))
-	switch {
-	case r.o.ResubmitAfter > 0 && age >= r.o.ResubmitAfter:
-		rec, err := r.l.Apply(r.always, it.key, func(rec Record) (Record, error) {
-			return ledger.Reclaimed(ledger.Lost(rec, it.lost.Error(), time.Now()), r.id)
-		})
-		if errors.Is(err, ErrMoved) {
-			rec, err = r.l.Get(r.always, ByKey, it.key)
-		}
-		if err != nil {
-			r.finish(it, StateInterrupted, fmt.Errorf("%w: %w: %w", ErrLedger, err, it.lost))
-			return
-		}
-		it.lost, it.lostAt = nil, time.Time{}
-		r.advance(it, rec)
-	case age >= patience:
-		r.finish(it, StateUnknown, it.lost)
-	default:
-		next := patience - age
-		if r.o.ResubmitAfter > 0 {
-			next = min(next, r.o.ResubmitAfter-age)
-		}
-		r.rest(it, unresolved, next)
+	switch next := step.Resolve(rec, time.Now(), r.patience(it)); next.Do {
+	case step.Resend:
+		r.resend(it)
+	case step.Await:
+		r.rest(it, unresolved, next.After)
 		r.look(it, false)
+	default:
+		r.finish(it, StateUnknown, it.lost)
 	}
 }
 
-// unknown is the error of an outcome that is not known.
-func (r *run) unknown(it *item, why error) error {
-	return &scriptix.UnknownOutcomeError{Size: -1, Err: &scriptix.Error{Op: "stt.submit", Attempts: it.attempts, Err: why}}
+// resend has an unknown outcome sent again, unless its job was heard of meanwhile.
+func (r *run) resend(it *item) {
+	rec, err := r.l.Apply(r.always, it.key, func(rec Record) (Record, error) { return step.Resent(rec, r.id, time.Now()) })
+	if errors.Is(err, ErrMoved) {
+		rec, err = r.l.Get(r.always, ByKey, it.key)
+	}
+	if err != nil {
+		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w: %w", ErrLedger, err, it.lost))
+		return
+	}
+	it.lost, it.lostAt = nil, time.Time{}
+	r.advance(it, rec)
 }
 
 // rest gives an item up until something happens to it, or its time is up.
@@ -222,6 +267,13 @@ func (r *run) look(it *item, timeUp bool) {
 		moved = timeUp || rec.Phase != Unknown && rec.Phase != Sent
 	case waiting:
 		moved = err == nil && rec.Phase != Submitted
+	case elsewhere:
+		it.stage = working
+		r.mu.Unlock()
+		it.disarm()
+		r.claim(it) // it rests again while somebody else is at the record
+		return
+	case working, ended:
 	}
 	if moved {
 		it.stage = working
@@ -264,6 +316,7 @@ func (r *run) end(it *item) []Input {
 		// By now the client has heard of what the ledger has heard of, or never will: it need not poll.
 		r.watcher.Remove(it.jobID)
 	}
+	defer inHand.release(it.held, it)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	it.stage = ended

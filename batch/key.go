@@ -5,13 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strconv"
 
 	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/internal/step"
 )
 
 // Key returns the key that [Run] gives a recording: the SHA-256 of its bytes and
@@ -19,11 +19,6 @@ import (
 // URL are not in it. The audio is read once, as a stream; a [scriptix.Reader]
 // is used up by that. The error is [scriptix.ErrAudio] or the context's.
 func Key(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (string, error) {
-	r, _, err := a.Open(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = r.Close() }()
 	h := sha256.New()
 	add := func(text string) {
 		// With its length: no two lists of parameters are the same bytes.
@@ -45,45 +40,8 @@ func Key(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (string
 		}
 	}
 	add("audio")
-	if err := digest(ctx, h, a, r); err != nil {
+	if err := step.Digest(ctx, h, a); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// checksum is the SHA-256 of a recording's bytes.
-func checksum(ctx context.Context, a scriptix.Audio) (string, error) {
-	r, _, err := a.Open(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = r.Close() }()
-	h := sha256.New()
-	if err := digest(ctx, h, a, r); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-func digest(ctx context.Context, h io.Writer, a scriptix.Audio, r io.Reader) error {
-	if _, err := io.Copy(h, &untilDone{ctx, r}); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return fmt.Errorf("%w: %q: %w", scriptix.ErrAudio, a.Name(), err)
-	}
-	return nil
-}
-
-// untilDone ends a long read with its context.
-type untilDone struct {
-	ctx context.Context //nolint:containedctx // lives as long as the read
-	io.Reader
-}
-
-func (u *untilDone) Read(p []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return u.Reader.Read(p)
 }

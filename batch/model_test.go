@@ -17,6 +17,7 @@ import (
 // its phase and its job, and for each job that nobody knows its events.
 type model struct {
 	phase, job map[string]string
+	owner      map[string]string // who has begun it
 	parked     map[string][]bool // whether each says that the job failed
 }
 
@@ -72,7 +73,7 @@ func walk(t *testing.T, random *rand.Rand, file bool) {
 		return l
 	}
 	l := open()
-	m := &model{map[string]string{}, map[string]string{}, map[string][]bool{}}
+	m := &model{map[string]string{}, map[string]string{}, map[string]string{}, map[string][]bool{}}
 	// apply reports whether the rules let the change pass.
 	apply := func(key string, change func(batch.Record) (batch.Record, error)) bool {
 		_, err := l.Apply(ctx, key, change)
@@ -100,12 +101,13 @@ func walk(t *testing.T, random *rand.Rand, file bool) {
 			owner := fmt.Sprint(random.IntN(2))
 			if apply(key, func(r batch.Record) (batch.Record, error) { return ledger.Sending(r, owner, now) }) {
 				require.Contains(t, []string{"claimed", "sent"}, was)
-				m.phase[key] = "sent"
-			} else {
-				require.NotEqual(t, "claimed", was)
+				require.Contains(t, []string{"", owner}, m.owner[key], "two send one recording")
+				m.phase[key], m.owner[key] = "sent", owner
+			} else if was == "claimed" {
+				require.NotContains(t, []string{"", owner}, m.owner[key])
 			}
 		case 2:
-			apply(key, func(r batch.Record) (batch.Record, error) { return ledger.Lost(r, "cut", now), nil })
+			apply(key, func(r batch.Record) (batch.Record, error) { return ledger.Lost(r, r.Owner, nil, "cut", now), nil })
 			if was == "sent" {
 				m.phase[key] = "unknown"
 			}
@@ -146,7 +148,7 @@ func walk(t *testing.T, random *rand.Rand, file bool) {
 				l = open()
 			} else if apply(key, func(r batch.Record) (batch.Record, error) { return ledger.Reclaimed(r, "0") }) {
 				require.Equal(t, "unknown", was, "only what nobody knows is claimed again")
-				m.phase[key] = "claimed"
+				m.phase[key], m.owner[key] = "claimed", "0"
 			}
 		}
 		compare(t, l, m)

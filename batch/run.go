@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -86,7 +87,7 @@ type Options struct {
 
 // The reasons of interrupted outcomes, for [errors.Is] beside the cause.
 var (
-	ErrLedger  = errors.New("batch: the ledger failed")
+	ErrLedger  = ledger.ErrStore
 	ErrSink    = errors.New("batch: the sink failed")
 	ErrStopped = errors.New("batch: stopped before it was done; run it again to go on")
 )
@@ -220,7 +221,7 @@ func newRun(ctx context.Context, c *scriptix.Client, o Options) *run {
 		}
 	}
 	r := &run{
-		c: c, l: o.Ledger, o: o, id: newToken()[:8], always: context.WithoutCancel(ctx),
+		c: c, l: o.Ledger, o: o, id: newToken()[:16], always: context.WithoutCancel(ctx),
 		inputs: make(chan Input), again: newQueue[*item](), tasks: newQueue[func()](), watcher: c.STT.NewWatcher(),
 		out: make(chan result), gone: make(chan struct{}),
 		items: make(map[string]*item), jobs: make(map[string]*item),
@@ -247,7 +248,7 @@ func (r *run) start(in iter.Seq[Input]) {
 	r.wg.Go(func() { r.listen(changes) })
 	r.wg.Go(r.poll)
 	for range r.o.Concurrency {
-		r.wg.Go(r.upload)
+		r.wg.Go(r.intake)
 	}
 	for range max(2, r.o.Concurrency) {
 		r.wg.Go(r.toil)
@@ -299,8 +300,8 @@ func (r *run) feed(in iter.Seq[Input]) {
 	}
 }
 
-// upload is one of the workers that begin inputs and send their audio.
-func (r *run) upload() {
+// intake is one of the workers that begin inputs and send their audio.
+func (r *run) intake() {
 	for r.ctx.Err() == nil {
 		if it, ok := r.again.pop(); ok {
 			r.submit(it)

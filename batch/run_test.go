@@ -521,25 +521,53 @@ func TestNothingIsSentThatTheLedgerHasNotStored(t *testing.T) {
 	}
 }
 
-func TestAJobIDThatCannotBeStoredIsReportedAndFoundByItsCallback(t *testing.T) {
+func TestAJobIDIsStoredThoughTheLedgerIsAwayForAnHour(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := scriptixtest.New(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome { return scriptixtest.Outcome{Processing: time.Minute} })
 		var calls atomic.Int32
+		began := time.Now()
 		l := &failing{Ledger: batch.Memory(), apply: func() error {
-			if n := calls.Add(1); n > 1 && n < 7 { // all but the mark
+			if calls.Add(1) > 1 && time.Since(began) < time.Hour { // all but the mark
+				return errDisk
+			}
+			return nil
+		}}
+		o := one(t, collect(t.Context(), newClient(t, fake), recordings(1), batch.Options{Ledger: l}))
+		require.NoError(t, o.Err)
+		assert.Equal(t, batch.StateDone, o.State)
+		assert.Less(t, time.Since(began), time.Hour+5*time.Minute)
+		assert.Less(t, calls.Load(), int32(300), "a ledger that is down is not hammered")
+	})
+}
+
+func TestAJobIDThatCannotBeStoredIsReportedAndFoundByItsCallback(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome { return scriptixtest.Outcome{Processing: 2 * time.Hour} })
+		var calls atomic.Int32
+		var back atomic.Bool
+		l := &failing{Ledger: batch.Memory(), apply: func() error {
+			if calls.Add(1) > 1 && !back.Load() { // all but the mark
 				return errDisk
 			}
 			return nil
 		}}
 		c := newClient(t, fake)
-		o := one(t, collect(t.Context(), c, recordings(1), batch.Options{Ledger: l}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		o := one(t, collect(ctx, c, recordings(1), batch.Options{Ledger: l}))
 		assert.Equal(t, batch.StateInterrupted, o.State)
+		require.ErrorIs(t, o.Err, batch.ErrLedger)
 		require.ErrorIs(t, o.Err, errDisk)
+		require.ErrorContains(t, o.Err, fake.Jobs()[0].ID)
 		assert.Equal(t, fake.Jobs()[0].ID, o.JobID)
 
-		o = one(t, collect(t.Context(), c, recordings(1), batch.Options{Ledger: l}))
+		back.Store(true)
+		o = one(t, collect(t.Context(), c, recordings(1), batch.Options{Ledger: l, UnknownAfter: 24 * time.Hour}))
+		require.NoError(t, o.Err)
 		assert.Equal(t, batch.StateDone, o.State)
 		assert.Len(t, fake.Jobs(), 1)
 	})

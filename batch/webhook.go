@@ -13,12 +13,13 @@ import (
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
+	"github.com/scriptix-io/scriptix-go/internal/step"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
 // TokenParam is the parameter of the callback URL's query that names the
 // recording. It lets a callback tell of a job whose id never arrived.
-const TokenParam = "scriptix_token"
+const TokenParam = step.TokenParam
 
 // NewHandler makes the handler that receives the callbacks of a batch. It
 // verifies each one, stores it in the ledger, wakes whoever waits for it in this
@@ -105,19 +106,6 @@ func tokenOf(target string) string {
 		return token
 	}
 	return ""
-}
-
-// withToken puts the token into a callback URL, behind the query it has.
-func withToken(callback, token string) (string, error) {
-	u, err := url.Parse(callback)
-	if err != nil {
-		return "", errors.New("batch: the callback URL cannot be parsed") // its text may hold a secret
-	}
-	if u.RawQuery != "" {
-		u.RawQuery += "&"
-	}
-	u.RawQuery += TokenParam + "=" + url.QueryEscape(token)
-	return u.String(), nil
 }
 
 // newToken returns 128 random bits, for nobody must guess a token.

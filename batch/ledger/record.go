@@ -1,8 +1,3 @@
-// Package ledger holds what a ledger keeps of one recording, and the rules by
-// which that moves: forward only, whatever is heard, and how often.
-//
-// The rules are pure functions, so that a file and a database shared by many
-// machines apply the same ones.
 package ledger
 
 import (
@@ -115,21 +110,46 @@ func Check(old, r Record) error {
 
 // New is the record of a recording that is claimed now.
 func New(key, name, token, owner string, now time.Time) Record {
-	return Record{Key: key, Name: name, Token: token, Owner: owner, Phase: Claimed, ClaimedAt: stamp(now)}
+	return Record{Key: key, Name: text(name), Token: token, Owner: owner, Phase: Claimed, ClaimedAt: stamp(now)}
 }
 
-// Sending is stored before the last byte goes out: from then on a job may
-// exist. Of several that hold the record only one can store it.
+// Alive reports whether an owner lives, which is to say whether it may still be
+// at the records that it owns. A nil Alive takes every owner for dead.
+type Alive func(owner string) bool
+
+// holds reports whether somebody else, who lives, has the record in hand.
+func (alive Alive) holds(r Record, owner string) bool {
+	return r.Owner != "" && r.Owner != owner && alive != nil && alive(r.Owner)
+}
+
+// Begin makes owner the one who uploads the record, before anything is opened.
+// The record must be claimed, or hold a resumable upload to go on with, and
+// belong to nobody else who lives. The error is [ErrMoved].
+func Begin(r Record, owner string, alive Alive) (Record, error) {
+	goesOn := r.Upload != "" && (r.Phase == Sent || r.Phase == Unknown)
+	switch {
+	case r.Phase != Claimed && !goesOn:
+		return r, fmt.Errorf("%w: it is %s", ErrMoved, r.Phase)
+	case alive.holds(r, owner):
+		return r, fmt.Errorf("%w: another run uploads it", ErrMoved)
+	}
+	r.Owner = owner
+	return r, nil
+}
+
+// Sending is the mark: it is stored before the last byte goes out, because from
+// then on a job may exist. It refuses a record that another owner has begun, so
+// of several that hold the record only one can store it.
 func Sending(r Record, owner string, now time.Time) (Record, error) {
+	if r.Owner != "" && r.Owner != owner {
+		return r, fmt.Errorf("%w: it is %s, by another run", ErrMoved, r.Phase)
+	}
 	switch {
 	case r.Phase == Claimed:
+	case (r.Phase == Sent || r.Phase == Unknown) && r.Upload != "":
+		return r, nil // a resumed upload: all of it may have gone out before
 	case r.Phase == Sent && r.Owner == owner:
 		// Another attempt of the same upload: the service refused the one before.
-	case r.Phase == Sent || r.Phase == Unknown:
-		if r.Upload == "" || r.Owner != owner {
-			return r, fmt.Errorf("%w: it is %s, by another run", ErrMoved, r.Phase)
-		}
-		return r, nil // a resumed upload
 	default:
 		return r, fmt.Errorf("%w: it is %s", ErrMoved, r.Phase)
 	}
@@ -168,15 +188,24 @@ func UploadGone(r Record, why string, now time.Time) Record {
 		r.Upload, r.Sum = "", ""
 	case Sent:
 		r.Upload, r.Sum = "", ""
-		r = Lost(r, why, now)
+		r = lost(r, why, now)
 	case Unknown:
 		r.Upload, r.Sum = "", ""
 	}
 	return r
 }
 
-// Lost notes that the outcome of an upload is not known.
-func Lost(r Record, why string, now time.Time) Record {
+// Lost notes that the outcome of an upload is not known: the owner says so of
+// its own, or anybody of one whose owner is dead. A record whose owner lives and
+// is somebody else stays as it is.
+func Lost(r Record, owner string, alive Alive, why string, now time.Time) Record {
+	if alive.holds(r, owner) {
+		return r
+	}
+	return lost(r, why, now)
+}
+
+func lost(r Record, why string, now time.Time) Record {
 	if r.Phase == Sent {
 		r.Phase, r.Failure, r.Due = Unknown, why, stamp(now)
 	}
@@ -261,7 +290,8 @@ func Finished(r Record) Record {
 // last byte may have gone out stays as it is: the refusal was of something
 // later, as of a question, and its job may exist.
 func Refused(r Record, why, owner string) Record {
-	if r.Phase == Claimed || r.Phase == Sent && r.Upload == "" && r.Owner == owner {
+	own := r.Owner == "" || r.Owner == owner
+	if own && (r.Phase == Claimed || r.Phase == Sent && r.Upload == "") {
 		r.Phase, r.Failure, r.Upload, r.Sum, r.Due = Rejected, why, "", "", time.Time{}
 	}
 	return r

@@ -50,7 +50,7 @@ func TestTheFirstEndStaysAndLaterOnesAreCounted(t *testing.T) {
 
 func TestACallbackThatSaysFailedAsksForAConfirmation(t *testing.T) {
 	t.Parallel()
-	r := ledger.Heard(ledger.Lost(sent(t), "cut", now), ledger.Event{JobID: "job", Failed: true, At: now})
+	r := ledger.Heard(ledger.Lost(sent(t), "me", nil, "cut", now), ledger.Event{JobID: "job", Failed: true, At: now})
 	assert.Equal(t, ledger.Submitted, r.Phase)
 	assert.True(t, r.Confirm)
 	assert.Equal(t, now, r.Due)
@@ -68,13 +68,13 @@ func TestOnlyOneOfTwoRunsSendsARecord(t *testing.T) {
 	again, err := ledger.Sending(r, "me", now.Add(time.Second))
 	require.NoError(t, err)
 	assert.Equal(t, 2, again.Attempts)
-	_, err = ledger.Sending(ledger.Lost(r, "cut", now), "me", now)
+	_, err = ledger.Sending(ledger.Lost(r, "me", nil, "cut", now), "me", now)
 	require.ErrorIs(t, err, ledger.ErrMoved, "an unknown outcome is not sent again by itself")
 }
 
 func TestAnUnknownOutcomeIsSentAgainOnlyAfterADecision(t *testing.T) {
 	t.Parallel()
-	r, err := ledger.Reclaimed(ledger.Lost(sent(t), "cut", now), "me")
+	r, err := ledger.Reclaimed(ledger.Lost(sent(t), "me", nil, "cut", now), "me")
 	require.NoError(t, err)
 	assert.Equal(t, ledger.Claimed, r.Phase)
 	assert.Equal(t, "token", r.Token, "a late callback about the first upload is still found")
@@ -98,7 +98,7 @@ func TestNoSequenceOfEventsTakesARecordBack(t *testing.T) {
 			case 1:
 				r = ledger.Unsent(r, r.Owner)
 			case 2:
-				r = ledger.Lost(r, "cut", now)
+				r = ledger.Lost(r, "me", nil, "cut", now)
 			case 3:
 				r = ledger.Accepted(r, job, 0, now, now)
 			case 4, 5:

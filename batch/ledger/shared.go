@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -32,6 +34,7 @@ func (i Index) String() string {
 
 // The errors of ledgers, for [errors.Is].
 var (
+	ErrStore      = errors.New("batch: the ledger failed") // what a caller puts in front of a ledger's own error
 	ErrNoRecord   = errors.New("batch: no such record")
 	ErrLocked     = errors.New("batch: the ledger is in use by another process")
 	ErrCorrupt    = errors.New("batch: the ledger file is damaged")
@@ -92,10 +95,25 @@ func Change(old Record, change func(Record) (Record, error)) (r Record, err erro
 		return old, err
 	}
 	r.Revision = old.Revision
+	r.Name, r.Failure = text(r.Name), text(r.Failure)
 	if err := CheckName(r.JobID); err != nil {
 		return old, err
 	}
 	return r, Check(old, r)
+}
+
+// text is s as every store can keep it: a database's text has no NUL, and JSON
+// nothing but UTF-8. What a service says of a failure may hold either.
+func text(s string) string {
+	const replacement = "\uFFFD"
+	return strings.ReplaceAll(strings.ToValidUTF8(s, replacement), "\x00", replacement)
+}
+
+// Owners is what a ledger adds that several processes use at once: it knows
+// which of its owners live.
+type Owners interface {
+	// Alive reports whether the owner of a record may still be at work.
+	Alive(ctx context.Context, owner string) (bool, error)
 }
 
 // Wakes reports whether watchers are to hear of a change.

@@ -54,6 +54,7 @@ func Checks() []Check {
 		{"no change is lost when many come at once", applyRace},
 		{"an error of the change stores nothing", applyError},
 		{"an end is never overwritten", terminalStays},
+		{"a text with a NUL does not hold a record up", textKept},
 		{"a job is bound to one record, and stays bound", jobBound},
 		{"a parked event is found when its job appears, and once", parkedFound},
 		{"an event for a job that is known is not parked", parkKnown},

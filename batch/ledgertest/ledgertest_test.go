@@ -31,6 +31,36 @@ func TestTheLedgerInAFileConforms(t *testing.T) {
 	})
 }
 
+// handle is one of several on a store, which outlives it.
+type handle struct{ batch.Ledger }
+
+func (handle) Close() error { return nil }
+
+func TestTwoHandlesOnOneStoreConform(t *testing.T) {
+	t.Parallel()
+	ledgertest.RunShared(t, func(*testing.T) (a, b batch.Ledger) {
+		l := batch.Memory()
+		return handle{l}, handle{l}
+	})
+}
+
+func TestTheSharedChecksFindAHandleThatKeepsItsOwnCopy(t *testing.T) {
+	t.Parallel()
+	for _, check := range ledgertest.SharedChecks() {
+		if check.Name == "a due record is handed to one of both handles" {
+			continue // neither of two stores hands out what the other has
+		}
+		r := &recorder{ctx: t.Context()}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			check.Run(r, batch.Memory(), batch.Memory())
+		}()
+		<-done
+		assert.NotEmpty(t, r.messages, check.Name)
+	}
+}
+
 func TestTheSuiteFindsEachBrokenLedger(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -1,4 +1,4 @@
-package batch
+package step
 
 import (
 	"context"

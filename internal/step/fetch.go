@@ -1,0 +1,75 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
+)
+
+const (
+	firstWait  = 5 * time.Second // the API may lag behind its own callback
+	maxWait    = 10 * time.Minute
+	maxFetches = 30 // of one result; with their waits about four hours
+	askAfter   = 3  // fetches that were too early before the status is asked
+)
+
+// Fetched is what came of a request for a result.
+type Fetched struct {
+	Transcript *scriptix.Transcript
+	Failed     *scriptix.JobFailedError // the job that was announced as done has failed
+	Err        error
+
+	stopped bool
+	tries   int
+}
+
+// Fetch asks for the result of a job that has ended well, after so many tries
+// that were too early. It costs one request, and a second one for the status
+// once the service has said often enough that the job still runs: a callback
+// said that it is done, so somebody should know.
+func Fetch(ctx context.Context, c *scriptix.Client, jobID string, tries int) Fetched {
+	f := Fetched{tries: tries}
+	f.Transcript, f.Err = c.STT.Result(ctx, jobID)
+	if f.Err == nil {
+		return f
+	}
+	if f.stopped = ctx.Err() != nil; f.stopped {
+		return f
+	}
+	f.Failed, _ = errors.AsType[*scriptix.JobFailedError](f.Err)
+	if f.Failed == nil && errors.Is(f.Err, scriptix.ErrNotReady) && tries >= askAfter {
+		if job, err := c.STT.Status(ctx, jobID); err == nil {
+			f.Failed, _ = errors.AsType[*scriptix.JobFailedError](job.Err())
+		}
+	}
+	return f
+}
+
+// Settle says what the record becomes, and what is to be done then.
+func (f Fetched) Settle(r ledger.Record, now time.Time) (ledger.Record, Verdict) {
+	switch {
+	case f.Err == nil:
+		return r, Verdict{Then: Deliver}
+	case f.stopped:
+		return r, Verdict{Then: Stop, Err: f.Err}
+	case f.Failed != nil:
+		return ledger.Disproved(r, withoutToken(f.Failed.Job.Failure, r.Token), now), Verdict{Then: Advance}
+	case errors.Is(f.Err, scriptix.ErrUnauthorized):
+		return r, Verdict{Then: Interrupt, Halt: true, Err: f.Err}
+	case errors.Is(f.Err, scriptix.ErrForbidden), errors.Is(f.Err, scriptix.ErrQuota), f.tries+1 >= maxFetches:
+		return r, Verdict{Then: Interrupt, Err: f.Err}
+	}
+	return r, Verdict{Then: Again, After: f.wait()}
+}
+
+// wait grows by half with each try.
+func (f Fetched) wait() time.Duration {
+	wait := firstWait
+	for range min(f.tries, 20) {
+		wait = min(wait*3/2, maxWait)
+	}
+	return wait
+}
