@@ -5,13 +5,15 @@ import (
 	"unicode"
 )
 
+// spot is where a rune of the text stands among the runs: it is the index-th of of a run's, or in none of them (-1).
+type spot struct{ run, index, of int }
+
 // align gives the words of a segment's text the times of its runs. The service may send words without punctuation, in
 // lower case, or in pieces; the segment's text is then the better one to show. It is not ok if the text lacks anything
 // that the runs have, or has a letter more.
 func align(runs []run, text string) (out []token, ok bool) {
-	type place struct{ run, index, of int } // a rune of the text: the index-th of the run's
-	var where []place
 	rest := []rune(text)
+	where := make([]spot, 0, len(rest))
 	next := 0
 	for i, r := range runs {
 		rs := []rune(strings.Map(dropSpace, r.text))
@@ -20,13 +22,13 @@ func align(runs []run, text string) (out []token, ok bool) {
 				if isLetter(rest[next]) {
 					return nil, false
 				}
-				where = append(where, place{run: -1})
+				where = append(where, spot{run: -1})
 				next++
 			}
 			if next == len(rest) {
 				return nil, false
 			}
-			where = append(where, place{i, j, len(rs)})
+			where = append(where, spot{i, j, len(rs)})
 			next++
 		}
 	}
@@ -34,7 +36,7 @@ func align(runs []run, text string) (out []token, ok bool) {
 		if isLetter(rest[next]) {
 			return nil, false
 		}
-		where = append(where, place{run: -1})
+		where = append(where, spot{run: -1})
 	}
 
 	// Words of the text, cut once more where a run ends in a script without spaces.
@@ -67,10 +69,26 @@ func align(runs []run, text string) (out []token, ok bool) {
 			k.end = between(r.start, r.end, w.index+1, w.of)
 			at, speaker = k.end, r.speaker
 		}
+		k.told = toldBy(where[from:to], runs)
 		out = append(out, k)
 		from, glue = to, true
 	}
 	return out, true
+}
+
+// toldBy says whether the transcript has the times of a word that is made of runs.
+func toldBy(where []spot, runs []run) telling {
+	out := silent
+	for _, w := range where {
+		switch {
+		case w.run < 0:
+		case !runs[w.run].known:
+			return guessed
+		default:
+			out = told
+		}
+	}
+	return out
 }
 
 func sameRune(a, b rune) bool { return a == b || unicode.ToLower(a) == unicode.ToLower(b) }

@@ -1,6 +1,7 @@
 package subtitle
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -16,52 +17,89 @@ type Cue struct {
 	Speaker string
 	// Lines is the text as it is shown, not escaped for any format; never empty.
 	Lines []string
+	// Words are the words of Lines, in their order and with the times that the transcript gives them; nil if it lacks
+	// the time of any. Only Start, End and Text are set.
+	Words []scriptix.Word
 	// Named is set if Lines begins with the speaker's name and a colon; see [Options].Speakers. WebVTT, which has voice
 	// tags, leaves that name out.
 	Named bool
 }
 
-// Cues cuts a transcript into cues, in its order; none if there is nothing to show. The package's documentation says
-// how, and what becomes of times that make no sense. It changes nothing in t, and takes time in proportion to its
-// length: with limits so wide that a cue could hold more than 256 words, only a segment that fits whole is one.
+// Cues cuts a transcript into cues, in the order of time; none if there is nothing to show. The package's documentation
+// says how, and what becomes of times that make no sense. It changes nothing in t, and takes time and memory in
+// proportion to its length: with limits so wide that a cue could hold more than 256 words, only a segment that fits whole
+// is one, and a segment of thousands of words is looked at in parts that end with a sentence.
 func Cues(t *scriptix.Transcript, o Options) []Cue {
 	l := o.limits()
-	toks := cutLong(tokens(t), l.width)
-	var timings []timing
-	var cues []Cue
-	speaker := ""
-	for len(toks) > 0 {
-		toks[0].glue = false // nothing is in front of it but, perhaps, a name
-		first := toks[0]
-		n := slices.IndexFunc(toks, func(k token) bool { return k.segment != first.segment || k.speaker != first.speaker })
-		if n < 0 {
-			n = len(toks)
+	s := &scheduler{limits: &l, expected: lettersOf(t)}
+	d := &divider{limits: l}
+	p := &press{limits: &l}
+	d.show = func(label, said []token) {
+		shown := said
+		if len(label) > 0 {
+			shown = slices.Concat(label, said)
 		}
-		var label []token
-		if l.speakers && first.speaker != "" && first.speaker != speaker {
-			label = labelFor(first, l)
-		}
-		speaker = first.speaker
-		for i, part := range divide(toks[:n], label, l) {
-			shown := part
-			if i == 0 {
-				shown = slices.Concat(label, part)
-			}
-			cues = append(cues, Cue{Speaker: speaker, Lines: arrange(shown, l), Named: i == 0 && len(label) > 0})
-			timings = append(timings, timingOf(shown, part, l))
-		}
-		toks = toks[n:]
+		c := Cue{Speaker: said[0].speaker, Lines: p.lines(shown), Named: len(label) > 0, Words: wordsOf(said)}
+		s.add(c, timingOf(shown, said))
 	}
-	schedule(cues, timings, l)
-	return cues
+	for k := range cutLong(eachToken(t), l.width) {
+		if l.words != nil {
+			k.part = l.words.partOf(k.text)
+		}
+		d.add(k)
+	}
+	d.flush(nil)
+	s.finish(0, false)
+	return s.cues
+}
+
+// lettersOf is about how many letters will be shown.
+func lettersOf(t *scriptix.Transcript) int {
+	if t == nil {
+		return 0
+	}
+	n := 0
+	for _, s := range t.Segments {
+		n += len(s.Text)
+	}
+	if n == 0 {
+		n = len(t.Text)
+	}
+	return n
+}
+
+// wordsOf are the words of a cue with their times, nil if the transcript does not tell all of them.
+func wordsOf(said []token) []scriptix.Word {
+	n := 0
+	for i := range said {
+		switch said[i].told {
+		case guessed:
+			return nil
+		case told:
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]scriptix.Word, 0, n)
+	var at time.Duration // parts of words that overlap may go back
+	for i := range said {
+		if k := &said[i]; k.told == told {
+			at = max(at, k.start)
+			out = append(out, scriptix.Word{Start: at, End: max(at, k.end), Text: k.text})
+		}
+	}
+	return out
 }
 
 // labelFor is the name that goes in front of a speaker's first word; none if a cue has no room for it.
 func labelFor(first token, l limits) []token {
 	name := newToken(first.speaker+":", first.speaker)
+	first.glue = false
 	f := filler{width: l.width}
-	f.add(name)
-	f.add(first)
+	f.add(&name)
+	f.add(&first)
 	if l.lines > 0 && f.lines > l.lines {
 		return nil
 	}
@@ -69,76 +107,29 @@ func labelFor(first token, l limits) []token {
 }
 
 // cutLong cuts every token that is longer than a line where its script allows it.
-func cutLong(toks []token, width int) []token {
-	if width == 0 || !slices.ContainsFunc(toks, func(k token) bool { return k.n > width && hasUnspaced(k.text) }) {
+func cutLong(toks iter.Seq[token], width int) iter.Seq[token] {
+	if width == 0 {
 		return toks
 	}
-	out := make([]token, 0, len(toks))
-	for _, k := range toks {
-		if k.n <= width || !hasUnspaced(k.text) {
-			out = append(out, k)
-			continue
+	return func(yield func(token) bool) {
+		for k := range toks {
+			if k.n <= width || !hasUnspaced(k.text) {
+				if !yield(k) {
+					return
+				}
+				continue
+			}
+			done := 0
+			for i, text := range pieces(k.text) {
+				p := newToken(text, k.speaker)
+				p.segment, p.told, p.glue = k.segment, k.told, k.glue || i > 0
+				p.start = between(k.start, k.end, done, k.n)
+				done += p.n
+				p.end = between(k.start, k.end, done, k.n)
+				if !yield(p) {
+					return
+				}
+			}
 		}
-		done := 0
-		for i, text := range pieces(k.text) {
-			p := newToken(text, k.speaker)
-			p.segment, p.glue = k.segment, k.glue || i > 0
-			p.start = between(k.start, k.end, done, k.n)
-			done += p.n
-			p.end = between(k.start, k.end, done, k.n)
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// timing is when a cue should be shown.
-type timing struct {
-	start, end time.Duration // of what is said, in whole milliseconds
-	reading    time.Duration // how long it takes to read
-}
-
-func timingOf(shown, said []token, l limits) timing {
-	end := said[0].end
-	for _, k := range said {
-		end = max(end, k.end)
-	}
-	return timing{said[0].start.Round(time.Millisecond), end.Round(time.Millisecond), l.reading(width(shown))}
-}
-
-const (
-	glimpse = 100 * time.Millisecond // a cue stays as long as this at least, even if the next one is late for it
-	squeeze = time.Second            // and as long as this, if it can, when its words take no time at all
-)
-
-// schedule gives the cues their times. A cue starts when its first word does, unless the one in front of it would then
-// not have been there long enough.
-func schedule(cues []Cue, timings []timing, l limits) {
-	shortest := glimpse
-	if l.longest > 0 {
-		shortest = min(shortest, l.longest)
-	}
-	var free time.Duration // when the next cue can start
-	for i, t := range timings {
-		cues[i].Start = max(t.start, free)
-		hold := min(t.reading, squeeze)
-		if spoken := t.end - t.start; spoken >= glimpse+l.gap {
-			hold = min(t.reading, spoken-l.gap)
-		}
-		if l.longest > 0 {
-			hold = min(hold, l.longest)
-		}
-		free = cues[i].Start + max(hold, shortest) + l.gap
-	}
-	for i, t := range timings {
-		start := cues[i].Start
-		end := max(t.end, start+max(t.reading, shortest))
-		if l.longest > 0 {
-			end = min(end, start+l.longest)
-		}
-		if i+1 < len(cues) {
-			end = min(end, cues[i+1].Start-l.gap)
-		}
-		cues[i].End = end
 	}
 }

@@ -1,16 +1,22 @@
-// Package subtitle turns a transcript into subtitles (SRT, WebVTT) or plain text.
+// Package subtitle turns a transcript into subtitles (SRT, WebVTT, TTML, ASS) or plain text, and checks subtitles.
 //
-//	cues := subtitle.Cues(transcript, subtitle.Options{})
+//	cues := subtitle.Cues(transcript, subtitle.Netflix("en"))
 //	err := subtitle.WriteSRT(file, cues)
 //
 // # Cues
 //
-// A segment starts a cue, and so does a change of speaker; a cue never joins two segments. What is too long for one cue
+// Segments are taken by their start, whatever their order in the transcript (see [Sorted]). A segment starts a cue, and so
+// does a change of speaker; a cue joins two segments of one speaker only where MinDuration is asked for and one of them
+// would be gone too soon. What is too long for one cue
 // is broken where a reader would break it: after a sentence, else after a comma or the like, else at a pause, else
 // between any two words. A cue takes as few lines as hold it, of about the same length, and a word is never split. A
 // word longer than a line stands on a line of its own. Characters are counted as a reader sees them: a letter with its
 // accents is one, and so is a joined emoji; a wide character counts as one, too, so for Chinese or Japanese you may
 // want a MaxLineLength of about 16 and fewer characters a second.
+//
+// With a Language whose function words are known, lines and cues end at phrases: in front of a conjunction or a
+// preposition, not between a name's two parts or behind a pronoun, and never behind an article, unless no other place is
+// left within the width of a line. Of two lines the lower one is the longer, as long as both fit.
 //
 // A script without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) has no words to go by. Such a run of text is
 // broken between the transcript's words, where there are any; if what remains is longer than a line, between
@@ -27,10 +33,16 @@
 // for it. Only where the next one has no room (words at the same time, two people at once) does that start later than
 // it is spoken, as little as possible.
 //
+// MinDuration, FrameRate and CloseGaps make the times those of professionals, as [Netflix] and [BBC] want them. A cue that
+// is gone too fast to be read then stays for half a second after its last word at most, where the transcript tells when
+// that ends; only MinDuration can keep it longer. [Check] says which limits cues break, and which of them the speech
+// leaves no room for.
+//
 // Times that make no sense are handled like this:
 //
-//   - Order: the transcript's order is kept and no word is dropped, whatever its times say. Sort the segments by Start
-//     first if they are in another order. What is said at the same time is shown one after the other.
+//   - Order: segments are sorted by their start, and no word is dropped, whatever its times say; within a segment the
+//     order is the transcript's. A segment that tells no time stays behind the one in front of it. What is said at the
+//     same time is shown one after the other.
 //   - Negative: 0.
 //   - Absurd (10,000 hours or more, which is also what an overflow on the wire becomes): unknown.
 //   - Empty, reversed or unknown: a segment whose End is not after its Start begins at its Start, but not before the
@@ -45,6 +57,6 @@
 // # Text
 //
 // White space, line breaks included, is folded to single spaces (no-break spaces stay), control characters are removed,
-// and bytes that are no UTF-8 become U+FFFD. Each format then has its own dangers; see [WriteSRT] and [WriteVTT]. A
-// transcript that holds markup shows it as text.
+// and bytes that are no UTF-8 become U+FFFD. Each format then has its own dangers; see [WriteSRT], [WriteVTT],
+// [WriteTTML] and [WriteASS]. A transcript that holds markup shows it as text.
 package subtitle

@@ -1,6 +1,7 @@
 package subtitle
 
 import (
+	"math"
 	"sort"
 	"strings"
 )
@@ -13,7 +14,7 @@ type filler struct {
 	total int // characters in all, a line's end counting as a space
 }
 
-func (f *filler) add(k token) (newLine bool) {
+func (f *filler) add(k *token) (newLine bool) {
 	space := 1
 	if k.glue || f.lines == 0 {
 		space = 0
@@ -31,8 +32,8 @@ func (f *filler) add(k token) (newLine bool) {
 // width is the length of tokens on one line.
 func width(toks []token) int {
 	var f filler
-	for _, k := range toks {
-		f.add(k)
+	for i := range toks {
+		f.add(&toks[i])
 	}
 	return f.total
 }
@@ -40,64 +41,176 @@ func width(toks []token) int {
 // lineCount is how many lines of a width the tokens need.
 func lineCount(toks []token, width int) int {
 	f := filler{width: width}
-	for _, k := range toks {
-		f.add(k)
+	for i := range toks {
+		f.add(&toks[i])
 	}
 	return f.lines
 }
 
-// arrange sets a cue's tokens in as few lines as hold them, of about the same length.
-func arrange(toks []token, l limits) []string {
-	switch n := lineCount(toks, l.width); n {
+// arrange sets a cue's tokens in as few lines as hold them, of about the same length, and says behind which tokens they
+// end. It appends to ends.
+func arrange(toks []token, l *limits, ends []int) []int {
+	n := lineCount(toks, l.width)
+	if n > 1 && l.words != nil {
+		if found, cost := breakLines(toks, l, n); !math.IsInf(cost, 1) {
+			return append(ends, found...)
+		}
+	}
+	switch n {
 	case 1:
-		return []string{text(toks)}
+		return append(ends, len(toks))
 	case 2:
-		k := halve(toks, l.width)
-		return []string{text(toks[:k]), text(toks[k:])}
+		return append(ends, halve(toks, l), len(toks))
 	default:
 		// The narrowest lines that are no more.
 		narrow := 1 + sort.Search(l.width-1, func(w int) bool { return lineCount(toks, w+1) <= n })
-		return wrap(toks, narrow)
+		return wrap(toks, narrow, ends)
 	}
 }
 
 // halve says where to break tokens that need two lines: near the middle, better where a reader stops.
-func halve(toks []token, limit int) int {
+func halve(toks []token, l *limits) int {
 	best, at := -1.0, 1
+	total, upper := width(toks), 0
 	for k := 1; k < len(toks); k++ {
-		if lineCount(toks[:k], limit) > 1 || lineCount(toks[k:], limit) > 1 {
-			continue
+		upper += toks[k-1].n
+		space := 1
+		if toks[k].glue {
+			space = 0
 		}
-		a, b := width(toks[:k]), width(toks[k:])
-		cost := float64(max(a-b, b-a)) + 2*breakCost(toks[k-1], toks[k])
-		if best < 0 || cost < best {
-			best, at = cost, k
+		lower := total - upper - space
+		// A line of a single word may be longer than the limit.
+		if (upper <= l.width || k == 1) && (lower <= l.width || k == len(toks)-1) {
+			cost := float64(max(upper-lower, lower-upper)) + 2*l.breakCost(&toks[k-1], &toks[k])
+			if best < 0 || cost < best {
+				best, at = cost, k
+			}
 		}
+		upper += space
 	}
 	return at
 }
 
-func wrap(toks []token, limit int) []string {
-	var lines []string
+func wrap(toks []token, limit int, ends []int) []int {
 	f := filler{width: limit}
-	from := 0
-	for i, k := range toks {
-		if f.add(k) && i > 0 {
-			lines = append(lines, text(toks[from:i]))
-			from = i
+	for i := range toks {
+		if f.add(&toks[i]) && i > 0 {
+			ends = append(ends, i)
 		}
 	}
-	return append(lines, text(toks[from:]))
+	return append(ends, len(toks))
 }
 
-// text joins tokens.
-func text(toks []token) string {
-	var b strings.Builder
-	for i, k := range toks {
-		if i > 0 && !k.glue {
-			b.WriteByte(' ')
-		}
-		b.WriteString(k.text)
+// breakLines sets tokens in n lines that end at phrases, the lower ones the longer, and says behind which tokens; the
+// cost is infinite if there is no way.
+func breakLines(toks []token, l *limits, n int) (ends []int, cost float64) {
+	if n == 2 {
+		at, cost := breakOnce(toks, l)
+		return []int{at, len(toks)}, cost
 	}
-	return b.String()
+	// best[k][j]: the first j tokens in k+1 lines.
+	m := len(toks)
+	goal := float64(width(toks)) / float64(n)
+	best, from := make([][]float64, n), make([][]int, n)
+	for k := range n {
+		best[k], from[k] = make([]float64, m+1), make([]int, m+1)
+		for j := range m + 1 {
+			best[k][j] = math.Inf(1)
+		}
+		for i := range m {
+			before := 0.0
+			if k > 0 {
+				before = best[k-1][i]
+			} else if i > 0 {
+				break
+			}
+			if math.IsInf(before, 1) {
+				continue
+			}
+			if i > 0 {
+				before += 2 * l.breakCost(&toks[i-1], &toks[i])
+			}
+			f := filler{width: l.width}
+			for j := i; j < m; j++ {
+				if f.add(&toks[j]) && j > i {
+					break
+				}
+				if c := before + math.Abs(float64(f.total)-goal); c < best[k][j+1] {
+					best[k][j+1], from[k][j+1] = c, i
+				}
+			}
+		}
+	}
+	ends = make([]int, n)
+	for k, j := n-1, m; k >= 0; k-- {
+		ends[k] = j
+		j = from[k][j]
+	}
+	return ends, best[n-1][m]
+}
+
+// breakOnce is breakLines for two lines.
+func breakOnce(toks []token, l *limits) (at int, cost float64) {
+	cost = math.Inf(1)
+	total, upper := width(toks), 0
+	for k := 1; k < len(toks); k++ {
+		upper += toks[k-1].n
+		if upper > l.width && k > 1 {
+			break
+		}
+		space := 1
+		if toks[k].glue {
+			space = 0
+		}
+		lower := total - upper - space
+		if lower <= l.width || k == len(toks)-1 {
+			c := 2 * l.breakCost(&toks[k-1], &toks[k])
+			if upper > lower {
+				c += 4 + 1.5*float64(upper-lower)
+			} else {
+				c += 0.4 * float64(lower-upper)
+			}
+			if c < cost {
+				at, cost = k, c
+			}
+		}
+		upper += space
+	}
+	return at, cost
+}
+
+// press makes lines of tokens. A cue's lines share one string, and many cues one slice, because a long transcript has
+// hundreds of thousands of them.
+type press struct {
+	limits *limits
+	ends   []int
+	free   []string
+}
+
+func (p *press) lines(toks []token) []string {
+	p.ends = arrange(toks, p.limits, p.ends[:0])
+	ends := p.ends
+	size := 0
+	for i := range toks {
+		size += 1 + len(toks[i].text)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	if len(p.free) < len(ends) {
+		p.free = make([]string, max(256, len(ends)))
+	}
+	out := p.free[:len(ends):len(ends)]
+	p.free = p.free[len(ends):]
+	from, begun := 0, 0
+	for i, to := range ends {
+		for k := from; k < to; k++ {
+			if k > from && !toks[k].glue {
+				b.WriteByte(' ')
+			}
+			b.WriteString(toks[k].text)
+		}
+		out[i] = b.String()[begun:]
+		from, begun = to, b.Len()
+	}
+	return out
 }

@@ -1,6 +1,7 @@
 package subtitle
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -35,6 +36,9 @@ const (
 )
 
 func pauseAfter(text string) pause {
+	if n := len(text); n > 0 && isASCIILetter(text[n-1]) {
+		return noPause
+	}
 	r, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, closers))
 	switch {
 	case strings.ContainsRune(sentenceEnds, r):
@@ -49,6 +53,9 @@ func pauseAfter(text string) pause {
 // length counts characters as a reader does: accents, joiners and other invisible runes belong to the character in
 // front of them, as do skin tones and the second half of a flag.
 func length(s string) int {
+	if isASCII(s) {
+		return len(s)
+	}
 	n, joined, flag := 0, false, false
 	for _, r := range s {
 		indicator := r >= 0x1F1E6 && r <= 0x1F1FF
@@ -64,6 +71,17 @@ func length(s string) int {
 	return n
 }
 
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func isASCIILetter(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }
+
 // invisible is a rune that takes no room of its own.
 func invisible(r rune) bool { return unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) }
 
@@ -78,6 +96,13 @@ func joinsUnspaced(a, b string) bool {
 	last, _ := utf8.DecodeLastRuneInString(a)
 	first, _ := utf8.DecodeRuneInString(b)
 	return isUnspaced(last) && isUnspaced(first)
+}
+
+// unspacedBetween says whether there may be no space between a and b.
+func unspacedBetween(a, b string) bool {
+	last, _ := utf8.DecodeLastRuneInString(a)
+	first, _ := utf8.DecodeRuneInString(b)
+	return isUnspaced(last) || isUnspaced(first)
 }
 
 // breakable says whether a line may end between two neighbours of one run of text.
@@ -105,23 +130,54 @@ func pieces(s string) []string {
 }
 
 // words cleans a text and cuts it at its white space; a word without anything to see is dropped.
-func words(s string) []string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	var out []string
-	for w := range strings.FieldsFuncSeq(s, isSpace) {
-		w = strings.Map(printable, w)
-		if strings.ContainsFunc(w, visible) {
-			out = append(out, w)
+func words(s string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for w := range strings.FieldsFuncSeq(s, isSpace) {
+			if w = shownOf(w); w != "" && !yield(w) {
+				return
+			}
 		}
 	}
-	return out
+}
+
+// shownOf is a word without what cannot be printed, and "" if there is nothing to see in it.
+func shownOf(w string) string {
+	plain := true
+	for i := range len(w) {
+		plain = plain && w[i] > ' ' && w[i] < 0x7f
+	}
+	if plain {
+		return w
+	}
+	w = strings.Map(printable, strings.ToValidUTF8(w, "\uFFFD"))
+	if !strings.ContainsFunc(w, visible) {
+		return ""
+	}
+	return w
 }
 
 // fold is a text on one line.
-func fold(s string) string { return strings.Join(words(s), " ") }
+func fold(s string) string {
+	var b strings.Builder
+	for w := range words(s) {
+		if len(w) == len(s) {
+			return s
+		}
+		if b.Len() == 0 {
+			b.Grow(len(s))
+		} else {
+			b.WriteByte(' ')
+		}
+		b.WriteString(w)
+	}
+	return b.String()
+}
 
 // isSpace leaves out the spaces that are there to keep two words on one line.
 func isSpace(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == ' ' || r >= '\t' && r <= '\r'
+	}
 	return unicode.IsSpace(r) && r != '\u00a0' && r != '\u2007' && r != '\u202f'
 }
 

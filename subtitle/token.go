@@ -1,6 +1,8 @@
 package subtitle
 
 import (
+	"iter"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -16,53 +18,119 @@ const (
 // token is a text that is never split, mostly a word.
 type token struct {
 	text       string
-	n          int  // its length
-	glue       bool // no space in front of it
-	stop       pause
-	start, end time.Duration
 	speaker    string
+	start, end time.Duration
+	n          int // its length
 	segment    int
+	glue       bool // no space in front of it
+	marks      bool // nothing but marks that may not start a line
+	stop       pause
+	told       telling
+	part       partOfSpeech // where a language is known
 }
 
-// tokens are the words of a transcript in its order. Times are between 0 and absurd, or a little more, and no start of
-// a segment's word is before that of the word in front of it.
-func tokens(t *scriptix.Transcript) []token {
-	if t == nil {
-		return nil
-	}
-	segments := t.Segments
-	if len(segments) == 0 {
-		segments = []scriptix.Segment{{End: t.Duration, Text: t.Text}}
-	}
-	next := followers(segments)
-	var out []token
-	var at time.Duration // the end of the text so far
-	for i, s := range segments {
-		runs, known := source(s)
-		if len(runs) == 0 {
-			continue
+// telling is who says when a token is spoken.
+type telling uint8
+
+const (
+	silent  telling = iota // it is a mark that no word holds
+	told                   // the transcript's words
+	guessed                // interpolated
+)
+
+// eachToken yields the words of a transcript, by the start of their segments. Times are between 0 and absurd, or a little
+// more, and no start of a segment's word is before that of the word in front of it. It holds one segment's words at a
+// time, and of a text without words one.
+func eachToken(t *scriptix.Transcript) iter.Seq[token] {
+	return func(yield func(token) bool) {
+		if t == nil {
+			return
 		}
-		span := place(s, runs, at, next[i])
-		fill(runs, span)
-		var toks []token
-		if aligned, ok := align(runs, fold(s.Text)); known && ok {
-			toks = aligned
-		} else {
-			toks = split(runs)
+		segments := Sorted(t.Segments)
+		if len(segments) == 0 {
+			segments = []scriptix.Segment{{End: t.Duration, Text: t.Text}}
 		}
-		for j := range toks {
-			toks[j].segment = i
-			if j > 0 {
-				toks[j].start = max(toks[j].start, toks[j-1].start)
-			} else if len(out) > 0 {
-				toks[j].glue = joinsUnspaced(out[len(out)-1].text, toks[j].text)
+		next := followers(segments)
+		r := reader{yield: yield}
+		for i, s := range segments {
+			r.segment, r.first = i, true
+			if !r.read(s, next[i]) {
+				return
 			}
-			toks[j].end = max(toks[j].end, toks[j].start)
-			at = max(at, toks[j].end)
-			out = append(out, toks[j])
 		}
 	}
-	return out
+}
+
+// reader yields the tokens of one segment after another.
+type reader struct {
+	yield   func(token) bool
+	segment int
+	first   bool          // of the segment
+	start   time.Duration // of the segment's last token
+	at      time.Duration // the end of the text so far
+	last    string        // the last token's text
+}
+
+// read yields a segment's tokens; next is when the next one starts. It is false once the yielding is to end.
+func (r *reader) read(s scriptix.Segment, next time.Duration) bool {
+	runs, known := source(s)
+	if len(runs) == 0 {
+		return r.readText(s, next)
+	}
+	fill(runs, place(s, total(runs), r.at, next))
+	toks, ok := []token(nil), false
+	if known {
+		toks, ok = align(runs, fold(s.Text))
+	}
+	if !ok {
+		toks = split(runs)
+	}
+	for _, k := range toks {
+		if !r.pass(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// readText yields the words of a segment's text, which share its time by their length.
+func (r *reader) readText(s scriptix.Segment, next time.Duration) bool {
+	letters, count := 0, 0
+	for w := range words(s.Text) {
+		letters += length(w)
+		count++
+	}
+	if count == 0 {
+		return true
+	}
+	span := place(s, letters+count-1, r.at, next)
+	end := max(span.start, span.end)
+	speaker, done := fold(s.Speaker), 0
+	for w := range words(s.Text) {
+		k := newToken(w, speaker)
+		k.start = between(span.start, end, done, letters)
+		done += k.n
+		k.end = between(span.start, end, done, letters)
+		k.told = guessed
+		if !r.pass(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// pass yields a token, its times in order with those in front of it.
+func (r *reader) pass(k token) bool {
+	k.segment = r.segment
+	if r.first {
+		k.glue = joinsUnspaced(r.last, k.text)
+	} else {
+		k.start = max(k.start, r.start)
+	}
+	k.end = max(k.end, k.start)
+	r.first, r.start, r.last = false, k.start, k.text
+	r.at = max(r.at, k.end)
+	return r.yield(k)
 }
 
 // run is a text with the time at which it is spoken, if that is known.
@@ -74,7 +142,7 @@ type run struct {
 	speaker    string
 }
 
-// source returns the words of a segment, or its whole text as a single one; known is whether any word has a time.
+// source returns the words of a segment, none if it has only its text; known is whether any word has a time.
 func source(s scriptix.Segment) (runs []run, known bool) {
 	speaker := fold(s.Speaker)
 	var latest time.Duration
@@ -94,9 +162,6 @@ func source(s scriptix.Segment) (runs []run, known bool) {
 		}
 		runs = append(runs, r)
 	}
-	if text := fold(s.Text); len(runs) == 0 && text != "" {
-		return []run{{text: text, n: length(text), speaker: speaker}}, false
-	}
 	return runs, known
 }
 
@@ -105,7 +170,7 @@ type span struct{ start, end time.Duration }
 
 // place decides when a segment is spoken: between its own times if they make sense, else after the text so far and
 // before the next segment that tells its time.
-func place(s scriptix.Segment, runs []run, at, next time.Duration) span {
+func place(s scriptix.Segment, letters int, at, next time.Duration) span {
 	if timed(s) {
 		return span{max(s.Start, 0), s.End}
 	}
@@ -113,15 +178,19 @@ func place(s scriptix.Segment, runs []run, at, next time.Duration) span {
 	if s.Start < absurd {
 		start = max(s.Start, at)
 	}
-	n := 0
-	for _, r := range runs {
-		n += r.n
-	}
-	end := start + time.Duration(n)*time.Second/speechRate
+	end := start + time.Duration(letters)*time.Second/speechRate
 	if next > start {
 		end = min(end, next)
 	}
 	return span{start, end}
+}
+
+func total(runs []run) int {
+	n := 0
+	for _, r := range runs {
+		n += r.n
+	}
+	return n
 }
 
 func timed(s scriptix.Segment) bool { return s.End > max(s.Start, 0) && s.End < absurd }
@@ -177,7 +246,7 @@ func between(lo, hi time.Duration, part, whole int) time.Duration {
 func split(runs []run) []token {
 	var out []token
 	for _, r := range runs {
-		ws := words(r.text)
+		ws := slices.Collect(words(r.text))
 		total, done := 0, 0
 		for _, w := range ws {
 			total += length(w)
@@ -187,11 +256,16 @@ func split(runs []run) []token {
 			k.start = between(r.start, r.end, done, total)
 			done += k.n
 			k.end = between(r.start, r.end, done, total)
+			k.told = guessed
+			if r.known {
+				k.told = told
+			}
 			if last := len(out) - 1; i == 0 && last >= 0 && out[last].speaker == k.speaker {
-				if onlyMarks(w) {
+				if k.marks {
 					// A comma that came as a word belongs to the word in front of it.
 					merged := newToken(out[last].text+w, k.speaker)
 					merged.glue, merged.start, merged.end = out[last].glue, out[last].start, max(out[last].end, k.end)
+					merged.told = out[last].told
 					out[last] = merged
 					continue
 				}
@@ -204,7 +278,7 @@ func split(runs []run) []token {
 }
 
 func newToken(text, speaker string) token {
-	return token{text: text, n: length(text), stop: pauseAfter(text), speaker: speaker}
+	return token{text: text, n: length(text), stop: pauseAfter(text), marks: onlyMarks(text), speaker: speaker}
 }
 
 // onlyMarks says whether a word is nothing but marks that may not start a line.

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/scriptix-io/scriptix-go"
 )
@@ -50,7 +50,15 @@ func WriteSRT(w io.Writer, cues []Cue) error {
 // front of the text is left out. Browsers style voices but do not show their names. The characters &, < and > are
 // written as references, so that nothing is a tag or an arrow. White space, empty cues and times are handled as by
 // [WriteSRT]. The error is w's.
-func WriteVTT(w io.Writer, cues []Cue) error {
+func WriteVTT(w io.Writer, cues []Cue) error { return writeVTT(w, cues, false) }
+
+// WriteVTTWords is [WriteVTT] with a time tag in front of each word, such as <00:00:01.500>, for players that highlight
+// words as they are spoken. The first word of a cue has none, for it starts with the cue, and so has a word that does not
+// start later than the one in front of it. A cue without Words, or whose Words are not those of its Lines, is written as
+// by WriteVTT: times that nobody told are not made up.
+func WriteVTTWords(w io.Writer, cues []Cue) error { return writeVTT(w, cues, true) }
+
+func writeVTT(w io.Writer, cues []Cue, tags bool) error {
 	out := bufio.NewWriter(w)
 	_, err := out.WriteString("WEBVTT\n")
 	for _, c := range cues {
@@ -66,7 +74,11 @@ func WriteVTT(w io.Writer, cues []Cue) error {
 			voice = "<v " + references.Replace(s) + ">"
 		}
 		start, end := bounds(c)
-		_, err = fmt.Fprintf(out, "\n%s --> %s\n%s%s\n", stamp(start, "."), stamp(end, "."), voice, references.Replace(strings.Join(lines, "\n")))
+		text := references.Replace(strings.Join(lines, "\n"))
+		if tags {
+			text = tagged(c, lines, text)
+		}
+		_, err = fmt.Fprintf(out, "\n%s --> %s\n%s%s\n", stamp(start, "."), stamp(end, "."), voice, text)
 	}
 	if err == nil {
 		err = out.Flush()
@@ -77,25 +89,58 @@ func WriteVTT(w io.Writer, cues []Cue) error {
 	return nil
 }
 
+// tagged is the text of a cue with its words' times, plain if they are not known.
+func tagged(c Cue, lines []string, plain string) string {
+	c.Named = false // that name was left out
+	pieces, ok := cut(c, lines)
+	if !ok {
+		return plain
+	}
+	last, end := bounds(c)
+	var b strings.Builder
+	for i, line := range pieces {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		for _, p := range line {
+			if p.word != nil {
+				if at := p.word.Start.Round(time.Millisecond); at > last && at < end {
+					b.WriteString("<" + stamp(at, ".") + ">")
+					last = at
+				}
+			}
+			b.WriteString(references.Replace(p.text))
+		}
+	}
+	return b.String()
+}
+
 // WriteText writes a transcript as text for people to read: a paragraph each time the speaker changes, "Speaker 1: " in
 // front where the speaker is known, an empty line between two. A paragraph is one line, however long. Nothing is
 // escaped, so a transcript of HTML is HTML. A transcript without visible text writes nothing. The error is w's.
 func WriteText(w io.Writer, t *scriptix.Transcript) error {
 	out := bufio.NewWriter(w)
-	separator := ""
-	for toks := tokens(t); len(toks) > 0; separator = "\n" {
-		n := slices.IndexFunc(toks, func(k token) bool { return k.speaker != toks[0].speaker })
-		if n < 0 {
-			n = len(toks)
+	speaker, begun := "", false
+	for k := range eachToken(t) {
+		between := ""
+		switch {
+		case !begun || k.speaker != speaker:
+			if begun {
+				between = "\n\n"
+			}
+			if k.speaker != "" {
+				between += k.speaker + ": "
+			}
+		case !k.glue:
+			between = " "
 		}
-		name := ""
-		if toks[0].speaker != "" {
-			name = toks[0].speaker + ": "
-		}
-		if _, err := out.WriteString(separator + name + text(toks[:n]) + "\n"); err != nil {
+		speaker, begun = k.speaker, true
+		if _, err := out.WriteString(between + k.text); err != nil {
 			return fmt.Errorf("subtitle: write text: %w", err)
 		}
-		toks = toks[n:]
+	}
+	if begun {
+		_ = out.WriteByte('\n') // Flush tells the error
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("subtitle: write text: %w", err)

@@ -171,6 +171,8 @@ func TestAWriteErrorIsReturnedAndEndsTheWriting(t *testing.T) {
 	}{
 		"SRT":    {write: func(w io.Writer) error { return subtitle.WriteSRT(w, cues) }, error: "subtitle: write SRT: disk full"},
 		"WebVTT": {write: func(w io.Writer) error { return subtitle.WriteVTT(w, cues) }, error: "subtitle: write WebVTT: disk full"},
+		"TTML":   {write: func(w io.Writer) error { return subtitle.WriteTTML(w, cues, "en") }, error: "subtitle: write TTML: disk full"},
+		"ASS":    {write: func(w io.Writer) error { return subtitle.WriteASS(w, cues, false) }, error: "subtitle: write ASS: disk full"},
 		"text":   {write: func(w io.Writer) error { return subtitle.WriteText(w, in) }, error: "subtitle: write text: disk full"},
 	}
 	for name, f := range formats {
