@@ -17,22 +17,22 @@ const (
 	blockSize = 1 << blockBits // cohorts that are kept together
 	maxBlocks = 1250           // more than two days
 
-	// outstanding is the share of its peers that may still be running when a
-	// job counts as late, beside those whose callback was lost.
+	// outstanding is the share of a job's peers that may still be running when
+	// the job counts as late, beside those whose callback was lost.
 	outstanding = 0.07
 )
 
-// Cohorts count the jobs of each ten seconds, and how many of them have ended.
-// While callbacks arrive a job is late only when nearly all of its peers have
-// ended: those submitted around it that are no longer than it. That holds
-// however long jobs take and queue, and also before the model can know it. The
-// zero value is empty. It is not safe for concurrent use.
+// Cohorts count the jobs submitted in each ten seconds, and how many of them have
+// ended. While callbacks arrive a job is late only when nearly all of its peers
+// have ended: the jobs submitted around it with audio no longer than its own.
+// That holds however long jobs take and queue, and before the model can know it.
+// The zero value is empty. It is not safe for concurrent use.
 type Cohorts struct {
 	blocks map[int32]*block // by time, in blocks
 	latest int32
 }
 
-// block keeps neighbours together: peers are looked for in hundreds of cohorts.
+// block keeps neighbours together: a search for peers reads hundreds of cohorts.
 type block [blockSize]cohort
 
 // cohort counts by class of duration.
@@ -98,15 +98,15 @@ func (c *Cohorts) End(m Member) {
 	}
 }
 
-// Leave takes out a running job of which nothing more will be heard.
+// Leave takes out a running job whose end nobody will report.
 func (c *Cohorts) Leave(m Member) {
 	if b := c.cohort(m.time()); b != nil {
 		b.started[m.class()]--
 	}
 }
 
-// Late reports whether a running job lags behind its peers, when a share of the
-// ends comes by callback; known is false where there are too few of them.
+// Late reports whether a running job lags behind its peers, where a share of the
+// ends is learned by callback; known is false where there are too few peers.
 func (c *Cohorts) Late(m Member, share float64) (late, known bool) {
 	first, last := max(m.class()-1, 0), m.class()
 	if last == 0 {
@@ -115,8 +115,8 @@ func (c *Cohorts) Late(m Member, share float64) (late, known bool) {
 	var started, ended int32
 	at := m.time()
 	here := cursor{c.blocks[at>>blockBits], at >> blockBits}
-	back, on := here, here
-	add := func(cur *cursor, at int32) {
+	back, ahead := here, here
+	count := func(cur *cursor, at int32) {
 		if i := at >> blockBits; i != cur.i {
 			*cur = cursor{c.blocks[i], i}
 		}
@@ -128,20 +128,20 @@ func (c *Cohorts) Late(m Member, share float64) (late, known bool) {
 			}
 		}
 	}
-	add(&here, at)
+	count(&here, at)
 	for i := int32(1); i < cohortReach && started < manyPeers; i++ {
-		add(&back, at-i)
+		count(&back, at-i)
 		if i <= cohortNear {
-			add(&on, at+i) // further on, where jobs queue, they end much later
+			count(&ahead, at+i) // further on, where jobs queue, they end much later
 		}
 	}
 	for i := int32(cohortNear + 1); i < cohortReach && started < fewPeers; i++ {
-		add(&on, at+i)
+		count(&ahead, at+i)
 	}
 	return float64(ended) >= float64(started-1)*(share-outstanding), started >= fewPeers
 }
 
-// cursor is the block that was looked at last.
+// cursor remembers the block that was read last.
 type cursor struct {
 	block *block
 	i     int32

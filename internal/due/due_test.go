@@ -1,7 +1,6 @@
 package due_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -75,22 +74,6 @@ func TestModelDoesNotRunAwayFromWhatItsOwnPollsFind(t *testing.T) {
 	assert.InDelta(t, 19, m.Expect(time.Hour).Minutes(), 5)
 }
 
-func TestLooksInVainOverruleTheModelUntilAJobEnds(t *testing.T) {
-	t.Parallel()
-	var m due.Model
-	for range 10 {
-		m.Running("the same job", time.Hour, 0)
-	}
-	assert.Equal(t, time.Minute, m.Expect(0), "one job that hangs says nothing of the others")
-	for i := range 4 {
-		m.Running(fmt.Sprint(i), time.Duration(20+i)*time.Minute, 0)
-	}
-	assert.Equal(t, 28*time.Minute, m.Expect(0))
-	assert.Equal(t, time.Minute, m.Usual(0))
-	m.Ended(8*time.Minute, 0)
-	assert.InDelta(t, 8, m.Expect(0).Minutes(), 0.1)
-}
-
 func TestGapsAreAMinuteAtLeastAndAnHourAtMostAndJitterShortensThem(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ age, want time.Duration }{
@@ -153,9 +136,9 @@ func TestRequestsAfterACallbackBackOffFromFiveSeconds(t *testing.T) {
 	assert.Equal(t, time.Hour, due.Again(200))
 }
 
-func TestHooksAreTrustedUntilHalfOfTheEndsComeWithoutThem(t *testing.T) {
+func TestCallbacksAreTrustedUntilHalfOfTheEndsComeWithoutThem(t *testing.T) {
 	t.Parallel()
-	var h due.Hooks
+	var h due.CallbackHealth
 	missed := 0
 	for h.Arrive() {
 		h.Ended(false)
@@ -173,16 +156,16 @@ func TestHooksAreTrustedUntilHalfOfTheEndsComeWithoutThem(t *testing.T) {
 
 func TestJobIsPassedOnceFiveLaterOnesEnded(t *testing.T) {
 	t.Parallel()
-	var f due.Front
+	var f due.Frontier
 	for i := range 4 {
 		f.Ended(time.Duration(100+i) * time.Second)
 	}
-	assert.False(t, f.Passed(0, 0))
+	assert.False(t, f.Overtook(0, 0))
 	f.Ended(time.Second)
-	assert.False(t, f.Passed(time.Second, 0))
+	assert.False(t, f.Overtook(time.Second, 0))
 	f.Ended(200 * time.Second)
-	assert.True(t, f.Passed(time.Second, 30*time.Second))
-	assert.False(t, f.Passed(80*time.Second, 30*time.Second))
+	assert.True(t, f.Overtook(time.Second, 30*time.Second))
+	assert.False(t, f.Overtook(80*time.Second, 30*time.Second))
 }
 
 func TestVerdictsOnNewsAboutARecord(t *testing.T) {

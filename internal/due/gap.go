@@ -10,13 +10,14 @@ const (
 	maxGap   = time.Hour
 	earlyGap = 2 * time.Second
 
-	// pushBack is how far a moving model may push a poll back beyond the time it
-	// first had; jobs that wait long for their first one have more.
-	pushBack = 10 * time.Minute
+	// maxPostponed is how far a growing estimate may postpone a poll beyond its
+	// first due time. Jobs with a long way to their first poll have more.
+	maxPostponed = 10 * time.Minute
 )
 
-// Gap is the time to the next poll of a job that was found running at an age.
-// The jitter, at least 0 and below 1, only shortens it.
+// Gap is the time to the next poll of a job that was found running at an age: a
+// tenth of the age, between a minute and an hour. The jitter, in [0, 1), shortens
+// it by up to a tenth.
 func Gap(age time.Duration, jitter float64) time.Duration {
 	gap := min(max(age/10, minGap), maxGap)
 	return gap - scale(gap/10, jitter)
@@ -37,8 +38,8 @@ func Early(polls int, age, duration time.Duration, jitter float64) (gap time.Dur
 	return gap - gap/25 - scale(gap*2/25, jitter), true
 }
 
-// Again is the time to the next request for a job of which a callback said more
-// than the API does.
+// Again is the time to the next request, after so many, for a job of which a
+// callback reported more than the API does.
 func Again(asked int) time.Duration {
 	gap := 5 * time.Second
 	for range min(asked, 20) {
@@ -47,22 +48,22 @@ func Again(asked int) time.Duration {
 	return min(gap, maxGap)
 }
 
-// Latest is the age up to which a job's poll may be pushed back by a model that
-// moves, when it was first due at another, and was polled before or not.
+// Latest bounds how far a growing estimate may postpone a poll: a job first due
+// at age first is polled by the returned age.
 func Latest(first time.Duration, polled bool) time.Duration {
 	if polled {
-		return first + pushBack
+		return first + maxPostponed
 	}
-	return first + max(pushBack, first)
+	return first + max(maxPostponed, first)
 }
 
-// Bound is the age up to which a job's poll may be pushed back because its peers
-// run too, when the model has it due at another.
-func Bound(due time.Duration) time.Duration { return due + max(pushBack*4/5, due/2) }
+// Bound bounds how far peers that run as well may postpone a poll: a job that
+// the model has due at one age is polled by the returned age.
+func Bound(due time.Duration) time.Duration { return due + max(maxPostponed*4/5, due/2) }
 
-// Resent is when the sender tries again, by its schedule, a callback that it
-// first sent at an instant and that did not get through; false when it has
-// given up by now.
+// Resent is when the sender, by its schedule, next repeats a callback that it
+// first sent at an instant and that did not get through; false when it has given
+// up by now.
 func Resent(sent, now time.Duration) (time.Duration, bool) {
 	for _, after := range [...]time.Duration{time.Minute, 6 * time.Minute, 21 * time.Minute} {
 		if at := sent + after; at > now {

@@ -10,33 +10,34 @@ const (
 	Failed
 )
 
-// Verdict is what comes of news about a job.
+// Verdict is what a callback or a poll does to a record.
 type Verdict uint8
 
 // The verdicts.
 const (
 	Nothing       Verdict = iota // a poll brought nothing that counts
 	Progress                     // still running: only its details may change
-	End                          // the record takes the state that was told
+	End                          // the record takes the reported state
 	Confirm                      // one status request, then the record ends
 	Duplicate                    // acknowledged and counted
 	Contradiction                // acknowledged and counted; the record stays as it is
 )
 
-// Judge decides what a callback or a poll that tells of a state does to a
-// record. A failure told by a callback is asked after, for it brings no reason
-// and nothing proves it; a success is believed, for the result proves it.
-func Judge(have, told State, callback bool) Verdict {
+// Judge decides what a callback or a poll that reports a state does to a record.
+// A failure that a callback reports is confirmed by a status request, because
+// the callback brings no reason and nothing proves it; a success is believed,
+// because the result proves it.
+func Judge(have, reported State, callback bool) Verdict {
 	switch {
-	case have == Running && told == Running:
+	case have == Running && reported == Running:
 		return Progress
-	case have == Running && told == Failed && callback:
+	case have == Running && reported == Failed && callback:
 		return Confirm
 	case have == Running:
 		return End
-	case told == Running:
+	case reported == Running:
 		return Nothing // the API lags behind its callback
-	case told != have:
+	case reported != have:
 		return Contradiction
 	case callback:
 		return Duplicate

@@ -18,11 +18,11 @@ func (h *recordHeap) init()            { heap.Init(h) }
 // rank is how urgent a record that is due is: 0 goes first.
 func (r *record) rank() int {
 	switch {
-	case r.is(confirm) && r.asked == 0: // a failure that stays unconfirmed does not go before others
+	case r.phase == confirming && r.asked == 0: // a failure that stays unconfirmed does not go before others
 		return 0
-	case r.is(urgent):
+	case r.urgent:
 		return 1
-	case r.is(passed):
+	case r.overtaken:
 		return 2
 	}
 	return 3

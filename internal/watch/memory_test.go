@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"runtime/debug"
+	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,4 +126,53 @@ func TestEndedJobsAllocateWithinABound(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, job.Raw, 512, "the last ones are remembered")
 	})
+}
+
+// Not parallel: it measures the whole process.
+func TestManyWaitsForOneJobAllocateAndCostTheirNumber(t *testing.T) {
+	cost := func(waits int) (spent time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService(t)
+			c := s.client(withCallbacks())
+			begin := cpuTime(t)
+			var all sync.WaitGroup
+			for range waits {
+				all.Go(func() {
+					job, err := c.STT.Wait(t.Context(), "job")
+					assert.NoError(t, err)
+					assert.Equal(t, scriptix.StatusCompleted, job.Status)
+				})
+			}
+			synctest.Wait()
+			require.Equal(t, 1, c.Stats().Waiting)
+			require.NoError(t, c.Deliver(t.Context(), completed("job", time.Now())))
+			all.Wait()
+			spent = cpuTime(t) - begin
+		})
+		return spent
+	}
+	const few, many = 2_000, 16_000
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // few never collect
+	cost(many)                                       // warms up: the goroutines' stacks are there
+	var best float64
+	for range 10 { // the machine may be busy
+		a, b := cost(few), cost(many)
+		ratio := float64(b) / float64(a)
+		t.Logf("%d waits took %v of CPU, %d took %v: %.1f times as much", few, a, many, b, ratio)
+		if best == 0 || ratio < best {
+			best = ratio
+		}
+		if best <= 12 {
+			break
+		}
+	}
+	assert.LessOrEqual(t, best, 12.0)
+}
+
+// cpuTime is what the process has used, also within a bubble.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

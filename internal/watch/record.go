@@ -1,47 +1,99 @@
 package watch
 
 import (
-	"iter"
 	"math"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/scriptix-io/scriptix-go/internal/due"
 )
 
-// record is what is known of one job. There may be 100,000 of them, so it holds
-// a Job only from its end on, or while someone is to be told of a change. Times
-// count from the scheduler's start.
+// record is what is known of one job. There may be 100,000 of them, so a record
+// holds a Job only from its end on, or while a follower has not seen a change
+// yet. Times count from the scheduler's start.
 type record struct {
 	id        string
 	submitted time.Duration
 	due       time.Duration // of the next poll
 	duration  time.Duration // of the audio; 0: unknown
 	created   int64         // Unix nanoseconds, as the service said; 0: it did not
-	subs      *subscription // those who follow it
-	more      *details
+	follower  *subscription // the first; others are in details
+	details   *details
+	status    text
+	language  text
 
-	first    int32      // seconds from submitted at which the next poll was first due
-	seen     int32      // and at which a poll last found it running
+	firstDue int32      // seconds from submitted at which the next poll was first due; 0: not planned yet
+	seen     int32      // seconds from submitted at which a poll last found it running
 	index    int32      // in its heap
-	cohort   due.Member // among those that were submitted with it
-	status   word
-	language word
+	cohort   due.Member // among the jobs that were submitted with it
+
 	progress uint8
-	polls    uint8 // since it is scheduled; 255 and more
+	polls    uint8 // since it was scheduled, at most 255
 	asked    uint8 // requests to confirm a callback, or 503s to its callbacks
 	notFound uint8 // 404s in a row
-	state    due.State
-	place    place
-	marks    marks
+
+	phase  phase
+	place  place
+	reason reason
+	list   list
+
+	dated      bool // its submission is known, not guessed
+	urgent     bool // a caller with a deadline waits for it
+	overtaken  bool // the service has finished later jobs
+	calledBack bool // a callback has reported its end
 }
 
 // details are what few records have.
 type details struct {
-	job Job   // the end, or a change that someone is to be told of; without an ID: none
-	err error // of the last poll
+	job   Job    // the end, or a change that a follower has not seen yet; without an ID: none
+	err   error  // of the last poll
+	crowd *crowd // the followers beyond the first
 }
 
+// phase is how far a record is. It only moves forward.
+type phase uint8
+
+const (
+	open       phase = iota
+	confirming       // a callback reported a failure, which a status request has to confirm
+	succeeded
+	failed
+)
+
+func (r *record) ended() bool { return r.phase >= succeeded }
+
+// state is the phase in the rules' terms.
+func (r *record) state() State {
+	switch r.phase {
+	case succeeded:
+		return Succeeded
+	case failed:
+		return Failed
+	}
+	return Running
+}
+
+// finish gives the record an end.
+func (r *record) finish(state State) {
+	if state == Failed {
+		r.phase = failed
+	} else {
+		r.phase = succeeded
+	}
+}
+
+// reason is why a record is due when it is.
+type reason uint8
+
+const (
+	unscheduled reason = iota // it has no due time
+	estimated                 // by the model, which may change it
+	spare                     // requests are to spare for an early poll
+	fixed                     // by a back-off, which the model does not change
+)
+
+// place is where a record waits for its poll.
 type place uint8
 
 const (
@@ -51,42 +103,17 @@ const (
 	polling
 )
 
-type marks uint16
+// list is which list of records without followers a record is in.
+type list uint8
 
 const (
-	dated     marks = 1 << iota // its submission is known, not guessed
-	scheduled                   // it has a due time
-	fixed                       // which the model does not change
-	early                       // chosen because requests are to spare
-	urgent                      // a caller with a deadline waits for it
-	passed                      // overtaken by later ones
-	confirm                     // a callback said that it failed
-	heard                       // a callback told of its end, or is to be confirmed
-	idling                      // in the list of records nobody follows
-	finished                    // in the list of those that have ended
+	unlisted list = iota
+	idleList
+	endedList
 )
 
-func (r *record) is(m marks) bool { return r.marks&m != 0 }
-
-func (r *record) followers() iter.Seq[*subscription] {
-	return func(yield func(*subscription) bool) {
-		for sub := r.subs; sub != nil; sub = sub.next {
-			if !yield(sub) {
-				return
-			}
-		}
-	}
-}
-
-func (r *record) mark(m marks, on bool) {
-	if on {
-		r.marks |= m
-	} else {
-		r.marks &^= m
-	}
-}
-
-// merge moves a running record forward and tells whoever follows it.
+// merge moves a running record forward and wakes its followers when something
+// changed.
 func (s *Scheduler) merge(r *record, job Job) {
 	if job.Duration > 0 {
 		r.duration = job.Duration
@@ -95,12 +122,14 @@ func (s *Scheduler) merge(r *record, job Job) {
 		r.created = job.CreatedAt.UnixNano()
 	}
 	if job.Language != "" {
-		r.language = s.words.of(job.Language)
+		r.language = intern(job.Language)
 	}
-	status, progress := s.words.of(job.Status), uint8(min(max(job.Progress, 0), 100))
+	status, progress := intern(job.Status), uint8(min(max(job.Progress, 0), 100))
 	changed := status != r.status || progress != r.progress
-	r.status, r.progress, r.state = status, progress, job.State
-	if r.state == due.Running && (!changed || r.subs == nil) {
+	r.status, r.progress = status, progress
+	if job.State != Running {
+		r.finish(job.State)
+	} else if !changed || !r.followed() {
 		return
 	}
 	if job.CreatedAt.IsZero() && r.created != 0 {
@@ -108,55 +137,64 @@ func (s *Scheduler) merge(r *record, job Job) {
 	}
 	job.Duration = r.duration
 	if job.Language == "" {
-		job.Language = s.words.text(r.language)
+		job.Language = r.language.String()
 	}
-	if r.more == nil {
-		r.more = new(details)
-	}
-	r.more.job = job
-	for sub := range r.followers() {
-		sub.notify()
-	}
+	r.detail().job = job
+	r.notify()
 }
 
-// job is the record's, for the one who is told of it.
-func (s *Scheduler) job(r *record) Job {
-	if r.more != nil && r.more.job.ID != "" {
-		return r.more.job
+// detail returns the record's details, made now if need be.
+func (r *record) detail() *details {
+	if r.details == nil {
+		r.details = new(details)
 	}
-	return Job{ID: r.id, Status: s.words.text(r.status), State: r.state, Progress: int(r.progress), Duration: r.duration}
+	return r.details
 }
 
-// forget lets go of what the last follower was told, and of the last poll's
-// failure, so that a record that was polled is no larger than one that was not.
-func (s *Scheduler) forget(r *record) {
-	if r.more == nil || r.state != due.Running {
+// job is what a follower is handed.
+func (r *record) job() Job {
+	if r.details != nil && r.details.job.ID != "" {
+		return r.details.job
+	}
+	return Job{ID: r.id, Status: r.status.String(), State: r.state(), Progress: int(r.progress), Duration: r.duration}
+}
+
+// lastErr is the failure of the last poll, or nil.
+func (r *record) lastErr() error {
+	if r.details == nil {
+		return nil
+	}
+	return r.details.err
+}
+
+// trim drops a change that every follower has seen, so that a record that was
+// polled is no larger than one that was not.
+func (r *record) trim() {
+	if r.details == nil || r.ended() || r.unseen() {
 		return
 	}
-	for sub := range r.followers() {
-		if sub.pending {
-			return
-		}
-	}
-	r.more.job = Job{}
-	if r.more.err == nil {
-		r.more = nil
+	r.details.job = Job{}
+	r.trimDetails()
+}
+
+func (r *record) trimDetails() {
+	if d := r.details; d.job.ID == "" && d.err == nil && d.crowd == nil {
+		r.details = nil
 	}
 }
 
-func (s *Scheduler) failedPoll(r *record, err error) {
+// keepErr keeps the failure of the last poll, or drops the one before it.
+func (r *record) keepErr(err error) {
 	switch {
-	case err == nil && r.more != nil:
-		r.more.err = nil
-	case err != nil && r.more == nil:
-		r.more = &details{err: err}
 	case err != nil:
-		r.more.err = err
+		r.detail().err = err
+	case r.details != nil:
+		r.details.err = nil
 	}
 }
 
-// record returns the job's record, made now if need be, an event that came
-// before it included.
+// record returns the job's record, made now if need be. A callback that came
+// before it is taken in.
 func (s *Scheduler) record(id string, submitted time.Duration) *record {
 	r, ok := s.records[id]
 	if ok {
@@ -164,40 +202,40 @@ func (s *Scheduler) record(id string, submitted time.Duration) *record {
 	}
 	r = &record{id: id, submitted: submitted}
 	s.records[id] = r
-	if p, ok := s.unpark(id); ok {
-		s.hear(r, p.job, p.ended)
+	if job, ended, ok := s.unpark(id); ok {
+		s.callback(r, job, ended)
 	}
 	return r
 }
 
-// Submitted takes note of a job that this client submitted.
+// Submitted takes in a job that this client submitted.
 func (s *Scheduler) Submitted(job Job) {
 	s.mu.Lock()
 	defer s.unlock()
 	now := s.now()
 	r := s.record(job.ID, now)
-	if r.state == due.Running && !r.is(dated) {
+	if !r.ended() && !r.dated {
 		s.date(r, now, job.Duration)
 	}
 	// Its own callback may have come before it.
-	if due.Judge(r.state, job.State, false) == due.End {
+	if due.Judge(r.state(), job.State, false) == due.End {
 		s.end(r, job, now, bySubmit)
-	} else if r.state == due.Running {
+	} else if !r.ended() {
 		s.merge(r, job)
 	}
-	if r.subs == nil {
+	if !r.followed() {
 		s.retire(r)
 	}
 	s.arm()
 }
 
-// date takes note of when a job was submitted, once it is known.
+// date stores when a job was submitted, once that is known.
 func (s *Scheduler) date(r *record, submitted, duration time.Duration) {
 	r.submitted = submitted
 	if r.duration == 0 {
 		r.duration = duration
 	}
-	r.mark(dated, true)
+	r.dated = true
 	r.cohort = s.cohorts.Start(submitted, r.duration)
 }
 
@@ -208,90 +246,80 @@ const (
 )
 
 // retire puts a record that nobody follows into the list from which the oldest
-// are forgotten. One that is asked for after all costs a poll.
+// are forgotten. A job that is asked for after that costs a poll.
 func (s *Scheduler) retire(r *record) {
-	list, m, most := &s.idle, idling, maxIdle
-	if r.state != due.Running {
-		list, m, most = &s.ended, finished, maxEnded
-		if r.more != nil && len(r.more.job.Raw) > maxRaw {
-			r.more.job.Raw = nil
+	queue, here, most := &s.idle, idleList, maxIdle
+	if r.ended() {
+		queue, here, most = &s.ended, endedList, maxEnded
+		if r.details != nil && len(r.details.job.Raw) > maxRaw {
+			r.details.job.Raw = nil
 		}
 	} else {
-		r.more = nil
+		r.details = nil
 	}
-	if !r.is(m) {
-		r.mark(m, true)
-		list.push(r)
+	if r.list != here {
+		r.list = here
+		queue.push(r)
 	}
-	for list.len() > most {
-		old := list.pop()
-		old.mark(m, false)
-		// One that has ended since is in the other list.
-		if old.subs == nil && s.records[old.id] == old && (m == finished || !old.is(finished)) {
-			if old.is(dated) && old.state == due.Running {
-				s.cohorts.Leave(old.cohort)
-			}
-			old.more = nil
-			delete(s.records, old.id)
+	for queue.len() > most {
+		oldest := queue.pop()
+		if oldest.list != here {
+			continue // it has ended since, and is in the other list
+		}
+		oldest.list = unlisted
+		if !oldest.followed() && s.records[oldest.id] == oldest {
+			s.forget(oldest)
 		}
 	}
 }
 
-// word stands for a status or a language; 0 for none.
-type word uint16
-
-const maxWord = 64 // bytes
-
-// words are texts that many records share.
-type words struct {
-	texts []string
-	index map[string]word
+// forget drops a record.
+func (s *Scheduler) forget(r *record) {
+	if r.dated && !r.ended() {
+		s.cohorts.Leave(r.cohort)
+	}
+	r.details = nil
+	delete(s.records, r.id)
 }
 
-func (w *words) text(i word) string {
-	if i == 0 {
+// text is a status or a language. Many records share one, so it is interned.
+type text struct{ handle unique.Handle[string] }
+
+const maxText = 64 // bytes; no status or language is longer
+
+func intern(s string) text {
+	if s == "" {
+		return text{}
+	}
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "")
+	}
+	return text{unique.Make(s)}
+}
+
+// String returns the text, "" for the zero value.
+func (t text) String() string {
+	if t == (text{}) {
 		return ""
 	}
-	return w.texts[i-1]
+	return t.handle.Value()
 }
 
-// of returns the word of a text. The service has a few dozen; should it send
-// thousands, the later ones are one.
-func (w *words) of(text string) word {
-	if text == "" {
-		return 0
-	}
-	if len(text) > maxWord {
-		text = strings.ToValidUTF8(text[:maxWord], "")
-	}
-	if i, ok := w.index[text]; ok {
-		return i
-	}
-	if len(w.texts) >= math.MaxUint16-16 {
-		return word(len(w.texts)) //nolint:gosec // bounded above
-	}
-	if w.index == nil {
-		w.index = make(map[string]word)
-	}
-	w.texts = append(w.texts, text)
-	w.index[text] = word(len(w.texts)) //nolint:gosec // bounded above
-	return word(len(w.texts))          //nolint:gosec // bounded above
-}
-
+// seconds32 is a duration in whole seconds, at least 1.
 func seconds32(d time.Duration) int32 {
 	return int32(min(max(d/time.Second, 1), math.MaxInt32))
 }
 
-// fifo is a queue whose oldest come out first.
+// fifo is a queue whose oldest items come out first.
 type fifo[T any] struct{ items []T }
 
 func (q *fifo[T]) len() int { return len(q.items) }
 func (q *fifo[T]) push(v T) { q.items = append(q.items, v) }
 
 func (q *fifo[T]) pop() T {
-	v := q.items[0]
+	oldest := q.items[0]
 	var zero T
 	q.items[0] = zero
 	q.items = q.items[1:]
-	return v
+	return oldest
 }

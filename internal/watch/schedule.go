@@ -9,31 +9,29 @@ import (
 
 // follow schedules a record that somebody waits for.
 func (s *Scheduler) follow(r *record) {
-	if r.state != due.Running || r.id == "" {
+	if r.ended() || r.id == "" {
 		return
 	}
 	s.rank(r)
 	if r.place != nowhere {
 		return
 	}
-	if !r.is(scheduled) {
+	if r.reason == unscheduled {
 		now := s.now()
-		r.polls, r.first = 0, 0
-		r.mark(passed, false)
-		r.mark(fixed, r.is(confirm))
-		r.due = now
-		if !r.is(confirm) {
-			r.due = s.plan(r, now)
+		r.polls, r.firstDue, r.overtaken = 0, 0, false
+		if r.phase == confirming {
+			r.due, r.reason = now, fixed
+		} else {
+			r.due, r.reason = s.plan(r, now)
 		}
-		r.mark(scheduled, true)
 	}
 	s.enqueue(r)
 }
 
 // enqueue puts a record that somebody waits for, and that is in no heap, into
-// the one of what is due later, from which it ripens.
+// the heap of what is due later, from which it ripens.
 func (s *Scheduler) enqueue(r *record) {
-	if r.place == nowhere && r.state == due.Running && r.is(scheduled) && r.wanted() {
+	if r.place == nowhere && !r.ended() && r.reason != unscheduled && r.wanted() {
 		s.future.push(r)
 	}
 }
@@ -48,84 +46,103 @@ func (s *Scheduler) withdraw(r *record) {
 	}
 }
 
-// move finds the place of a record whose due time was changed.
-func (s *Scheduler) move(r *record) {
-	r.mark(scheduled, true)
+// moveTo gives a record a due time that the model does not change.
+func (s *Scheduler) moveTo(r *record, at time.Duration) {
+	r.due, r.reason = at, fixed
 	s.withdraw(r)
 	s.enqueue(r)
 }
 
-// plan computes when a job is worth its next poll.
-func (s *Scheduler) plan(r *record, now time.Duration) time.Duration {
+// plan computes when a job is worth its next poll, and why then.
+func (s *Scheduler) plan(r *record, now time.Duration) (at time.Duration, why reason) {
 	if r.polls == 0 {
 		if room := s.spare(); room.ok {
 			gap, _ := due.Early(0, 0, r.duration, rand.Float64())
-			r.mark(early, true)
-			return r.submitted + max(gap, room.gap)
+			return r.submitted + max(gap, room.gap), spare
 		}
 	}
-	r.mark(early, false)
-	callbacks := s.callbacks()
-	usual := due.Due(s.model.Usual(r.duration), callbacks)
-	at := r.submitted + usual
-	if end := r.submitted + s.model.Usual(r.duration); callbacks && end < 0 && s.waiting() > crowd {
-		// It ended, probably, before this client could hear: the sender comes again.
-		if again, ok := due.Resent(end, now); ok {
-			at = again + due.Slack
+	p := prospect{
+		now: now, submitted: r.submitted, firstDue: time.Duration(r.firstDue) * time.Second,
+		expected: s.model.Expect(r.duration), polled: r.polls > 0, urgent: r.urgent,
+		callbacks: s.callbacks(), crowded: s.waiting() > crowded,
+	}
+	if p.callbacks {
+		p.late, p.peers = s.cohorts.Late(r.cohort, s.health.Share())
+	}
+	at, p.firstDue = plan(p)
+	if r.firstDue == 0 {
+		r.firstDue = seconds32(p.firstDue)
+	}
+	return at, estimated
+}
+
+// crowded is how many waiting jobs are too many to poll each at once after a
+// restart.
+const crowded = 30
+
+// prospect is what the time of a job's next poll follows from.
+type prospect struct {
+	now, submitted time.Duration
+	firstDue       time.Duration // the age at which the poll was first due; 0: it was not
+	expected       time.Duration // the 80th percentile of job age at completion
+	polled         bool          // a poll has found it running
+	urgent         bool          // a caller with a deadline waits for it
+	callbacks      bool          // they arrive
+	crowded        bool          // many jobs wait
+	peers, late    bool          // there are enough peers to compare it with; nearly all of them have ended
+}
+
+// plan is when a job is worth its next poll, and the age at which that poll was
+// first due.
+func plan(p prospect) (at, firstDue time.Duration) {
+	at = expectedEnd(p)
+	if firstDue = p.firstDue; firstDue == 0 {
+		firstDue = max(at-p.submitted, time.Second)
+	}
+	at = withinBounds(p, at, firstDue)
+	return afterPeers(p, at), firstDue
+}
+
+// expectedEnd is when the job should have ended and, while callbacks arrive, its
+// callback should have come.
+func expectedEnd(p prospect) time.Duration {
+	if end := p.submitted + p.expected; p.callbacks && p.crowded && end < 0 {
+		// It has probably ended before this client could receive the callback, which the sender repeats.
+		if repeated, ok := due.Resent(end, p.now); ok {
+			return repeated + due.Slack
 		}
 	}
-	if r.first == 0 {
-		r.first = seconds32(at - r.submitted)
+	return p.submitted + due.Due(p.expected, p.callbacks)
+}
+
+// withinBounds keeps the gap after a poll, and lets a growing estimate postpone
+// the next one only so far.
+func withinBounds(p prospect, at, firstDue time.Duration) time.Duration {
+	if p.polled {
+		at = max(at, p.submitted+firstDue)
 	}
-	first := time.Duration(r.first) * time.Second
-	latest := r.submitted + due.Latest(first, r.polls > 0)
-	if r.polls > 0 {
-		at = max(at, r.submitted+first)
-	}
-	at = min(at, latest)
-	if r.is(urgent) {
+	return min(at, p.submitted+due.Latest(firstDue, p.polled))
+}
+
+// afterPeers postpones a due poll while the job's peers run as well, because the
+// job is then not late, however long it takes.
+func afterPeers(p prospect, at time.Duration) time.Duration {
+	if p.urgent || !p.peers || p.late || at > p.now {
 		return at
 	}
-	late, known := s.lags(r)
-	if known && late {
-		return at // whatever polls of others found
-	}
-	if overruled := s.model.Overruled(r.duration, r.seen > 0); overruled > 0 {
-		overruled = due.Due(overruled, callbacks)
-		usual = max(usual, overruled)
-		at = max(at, r.submitted+overruled)
-	}
-	if !callbacks {
-		at = min(at, latest) // polls are all there is
-	}
-	if known && at <= now {
-		at = min(now+reviewEvery, r.submitted+due.Bound(usual))
-	}
-	return at
+	return min(p.now+reviewEvery, p.submitted+due.Bound(due.Due(p.expected, p.callbacks)))
 }
 
-// lags reports whether the job is behind those that were submitted with it. Only
-// callbacks can tell.
-func (s *Scheduler) lags(r *record) (late, known bool) {
-	if !s.callbacks() {
-		return false, false
-	}
-	return s.cohorts.Late(r.cohort, s.hooks.Share())
-}
-
-// judge says when a record that is due should really be polled.
-func (s *Scheduler) judge(r *record, now time.Duration) time.Duration {
-	if r.is(fixed | passed) {
-		return r.due
-	}
-	if r.is(early) && s.spare().ok {
-		return r.due
+// judge says when a record that is due should really be polled, and why then.
+func (s *Scheduler) judge(r *record, now time.Duration) (at time.Duration, why reason) {
+	if r.reason == fixed || r.overtaken || r.reason == spare && s.spare().ok {
+		return r.due, r.reason
 	}
 	return s.plan(r, now)
 }
 
-// review judges every job anew when others have ended: the model may have
-// learned that it is due earlier, or later ones may have overtaken it.
+// review plans every job anew when others have ended: the model may have learned
+// that it is due earlier, or the service may have overtaken it.
 func (s *Scheduler) review(now time.Duration) {
 	if !s.moved || now-s.reviewed < reviewEvery {
 		return
@@ -136,23 +153,27 @@ func (s *Scheduler) review(now time.Duration) {
 		wait = due.Grace
 	}
 	for _, r := range s.future.records {
-		if r.is(fixed | early | passed) {
+		if r.reason == fixed || r.reason == spare || r.overtaken {
 			continue
 		}
-		at := s.plan(r, now)
-		late, known := s.lags(r)
-		if s.front.Passed(s.model.Key(r.submitted, r.duration), margin) && (late || !known) {
-			r.mark(passed, true)
-			at = min(at, now+wait)
+		r.due, r.reason = s.plan(r, now)
+		if s.frontier.Overtook(s.model.Key(r.submitted, r.duration), margin) && !s.peersRun(r) {
+			r.overtaken = true
+			r.due = min(r.due, now+wait)
 		}
-		r.due = at
 	}
 	s.future.init()
 }
 
-// crowd is how many waiting jobs are too many to be polled just because there
-// is room.
-const crowd = 30
+// peersRun reports whether the jobs that were submitted with this one run too.
+// Only callbacks can tell.
+func (s *Scheduler) peersRun(r *record) bool {
+	if !s.callbacks() {
+		return false
+	}
+	late, known := s.cohorts.Late(r.cohort, s.health.Share())
+	return known && !late
+}
 
 // room says whether requests are to spare for polls that are not due.
 type room struct {
@@ -161,8 +182,8 @@ type room struct {
 }
 
 // spare computes the room: jobs few enough to be polled once a minute with half
-// of the minute's budget.
-// Where callbacks arrive nothing is spent on what they bring for nothing.
+// of the minute's budget. Where callbacks arrive nothing is spent on what they
+// bring for nothing.
 func (s *Scheduler) spare() room {
 	if s.callbacks() {
 		return room{}

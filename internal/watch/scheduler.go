@@ -2,7 +2,7 @@ package watch
 
 import (
 	"context"
-	"math/rand/v2"
+	"math"
 	"sync"
 	"time"
 
@@ -11,13 +11,11 @@ import (
 
 // Scheduler follows every waiting job of a client: one record per job, one
 // timer, and goroutines only for the few polls that are under way. While nobody
-// waits there is neither. The model of internal/due says when a job is worth a
-// poll; it is asked again when the job's time has come, for by then it may know
-// better.
+// waits there is neither. Package due says when a job is worth a poll; it is
+// asked again when that time has come, because by then it may know better.
 type Scheduler struct {
 	service Service
 	start   time.Time // what times count from
-	words   words
 
 	mu       sync.Mutex // never held while asking the budget or the service
 	records  map[string]*record
@@ -27,12 +25,12 @@ type Scheduler struct {
 	future   recordHeap // due later
 	ready    recordHeap // due, the most urgent first
 	model    due.Model
-	hooks    due.Hooks
-	front    due.Front
+	health   due.CallbackHealth
+	frontier due.Frontier
 	cohorts  due.Cohorts
 	expected bool // callbacks are
-	warned   bool // that they do not come
-	warn     bool // is to be said once the lock is let go
+	warned   bool // it was logged that they do not arrive
+	warn     bool // to be logged once the lock is released
 	stats    Stats
 
 	active   int             // watchers whose All runs
@@ -44,23 +42,20 @@ type Scheduler struct {
 	moved    bool          // something has ended since the last review
 	reviewed time.Duration // when that was
 	failures int           // polls in a row without an answer
-	resume   time.Duration // no poll before, because of them
+	resume   time.Duration // no poll before that, because of them or while the model knows nothing
 	roomAt   time.Duration // when room was computed
 	room     room
 }
 
 const (
-	maxPolls     = 4           // under way at once; the budget may allow fewer
-	reviewEvery  = time.Minute // at most, and only while jobs end
-	patience     = 3           // polls without an answer before all of them pause
+	maxPolls     = 4                // under way at once; the budget may allow fewer
+	reviewEvery  = time.Minute      // at most, and only while jobs end
+	learnEvery   = 30 * time.Second // between polls that find jobs running, until the model knows the queue
+	patience     = 3                // polls without an answer before all of them pause
 	longestPause = time.Minute
 	roomGoodFor  = time.Second
 	maxStop      = 15 * time.Minute // the longest Retry-After that polls heed
 )
-
-// notFoundGaps are to the next poll after so many 404s in a row: a gateway that
-// is being deployed does not know a job either.
-var notFoundGaps = [...]time.Duration{0, 10 * time.Second, 50 * time.Second}
 
 // New makes the scheduler of a service. Callbacks are expected from the start
 // where the service was told to send them.
@@ -75,15 +70,15 @@ func (s *Scheduler) now() time.Duration              { return time.Since(s.start
 func (s *Scheduler) since(t time.Time) time.Duration { return t.Sub(s.start) }
 
 // callbacks reports whether they are worth waiting for.
-func (s *Scheduler) callbacks() bool { return s.expected && s.hooks.Arrive() }
+func (s *Scheduler) callbacks() bool { return s.expected && s.health.Arrive() }
 
 // waiting is how many jobs somebody waits for.
 func (s *Scheduler) waiting() int {
-	n := s.future.Len() + s.ready.Len() + s.polls
+	jobs := s.future.Len() + s.ready.Len() + s.polls
 	if s.asking != nil {
-		n-- // its job is still in the heap
+		jobs-- // its job is still in the heap
 	}
-	return n
+	return jobs
 }
 
 // arm does what is due and sets the timer for what comes next. It runs wherever
@@ -118,8 +113,8 @@ func (s *Scheduler) ripen(now time.Duration) {
 		if r.due > now {
 			return
 		}
-		if at := s.judge(r, now); at > now {
-			r.due = at
+		if at, why := s.judge(r, now); at > now {
+			r.due, r.reason = at, why
 			s.future.fix(r)
 			continue
 		}
@@ -129,25 +124,21 @@ func (s *Scheduler) ripen(now time.Duration) {
 }
 
 func (s *Scheduler) setTimer(now time.Duration) {
-	next := time.Duration(-1)
-	at := func(t time.Duration) {
-		if next < 0 || t < next {
-			next = t
-		}
-	}
+	const never = time.Duration(math.MaxInt64)
+	next := never
 	if s.future.Len() > 0 {
-		at(s.future.top().due)
+		next = s.future.top().due
 		if s.moved {
-			at(s.reviewed + reviewEvery)
+			next = min(next, s.reviewed+reviewEvery)
 		}
 	}
 	if s.ready.Len() > 0 && now < s.resume {
-		at(s.resume)
+		next = min(next, s.resume)
 	}
 	switch {
-	case next < 0 && s.timer != nil:
+	case next == never && s.timer != nil:
 		s.timer.Stop()
-	case next < 0:
+	case next == never:
 	case s.timer == nil:
 		s.timer = time.AfterFunc(max(next-now, 0), s.tick)
 	default:
@@ -161,164 +152,12 @@ func (s *Scheduler) tick() {
 	s.arm()
 }
 
-// work makes one poll. Which one is decided when the budget has room for it, so
-// that the most urgent goes first and none is made for a job that has ended
-// while it waited its turn.
-func (s *Scheduler) work(asking, ctx context.Context) {
-	turn, err := s.service.Turn(asking)
-	r := s.choose(asking, err)
-	if turn != nil {
-		defer turn.GiveBack() // if it was not used
-	}
-	if r == nil {
-		return
-	}
-	job, err := turn.Poll(ctx, r.id)
-	s.polled(ctx, r, job, err)
-}
-
-// choose takes out the record that is to be polled; nil: none.
-func (s *Scheduler) choose(asking context.Context, err error) *record {
-	s.mu.Lock()
-	defer s.unlock()
-	s.asking() // its context is of no use any more
-	s.asking = nil
-	defer s.arm()
-	if err != nil {
-		s.polls--
-		if asking.Err() == nil {
-			s.unanswered(err)
-		}
-		return nil
-	}
-	now := s.now()
-	s.ripen(now)
-	for s.active > 0 && s.ready.Len() > 0 {
-		r := s.ready.top()
-		s.ready.remove(r)
-		if at := s.judge(r, now); at > now {
-			r.due = at
-			s.future.push(r)
-			continue
-		}
-		r.place = polling
-		s.stats.PollsSent++
-		return r
-	}
-	s.polls--
-	return nil
-}
-
-// polled takes in what a poll brought. What failed is tried again when it is
-// due next: the scheduler is the retry.
-func (s *Scheduler) polled(ctx context.Context, r *record, job Job, err error) {
-	s.mu.Lock()
-	defer s.unlock()
-	defer s.arm()
-	s.polls--
-	r.place = nowhere
-	if err != nil && ctx.Err() != nil {
-		// Nobody waited any more, which says nothing about the service.
-		s.stats.PollsWasted++
-		if r.state == due.Running {
-			s.postpone(r, true)
-		}
-		return
-	}
-	var fault Fault
-	if err != nil {
-		fault = s.service.Fault(err)
-	}
-	switch {
-	case err == nil, fault.Kind == NotFound, fault.Kind == NotAllowed, fault.Kind == KeyRefused:
-		s.failures, s.resume = 0, 0
-	case fault.Kind != NotSent:
-		s.unanswered(err)
-	}
-	s.failedPoll(r, err)
-	if err == nil {
-		r.notFound = 0
-		s.told(r, job)
-		if r.state == due.Running {
-			s.postpone(r, false)
-		}
-		s.forget(r)
-		return
-	}
-	s.stats.PollsWasted++
-	if fault.Kind == NotFound {
-		r.notFound++
-	} else {
-		r.notFound = 0
-	}
-	switch {
-	case fault.Kind == KeyRefused:
-		// The key is refused, so every poll would be.
-		s.fail(r, err)
-		s.failAll(err)
-	case fault.Kind == NotAllowed, r.notFound >= 3, fault.Kind == NotSent:
-		r.notFound = 0
-		s.fail(r, err)
-	default:
-		s.postpone(r, false)
-	}
-}
-
-// postpone decides when a job that still runs is polled next, when its poll was
-// answered or cut because nobody waited any more. Were it due at once after
-// that, waits shorter than an answer takes would spend the budget for nothing.
-func (s *Scheduler) postpone(r *record, cut bool) {
-	r.polls += min(1, 255-r.polls)
-	age := s.now() - r.submitted
-	gap, soon := due.Early(int(r.polls), age, r.duration, rand.Float64())
-	room, unknown := s.spare(), notFoundGaps[min(r.notFound, 2)]
-	soon = soon && room.ok && room.gap < time.Minute
-	fix := false
-	switch {
-	case r.is(confirm):
-		gap, fix = max(due.Again(int(r.asked)), unknown), true
-		r.asked += min(1, 255-r.asked)
-	case unknown > 0:
-		gap, fix = unknown, true
-	case cut:
-		gap, fix = min(due.Again(int(r.polls-1)), due.Gap(age, rand.Float64())), true
-	case soon:
-		gap = max(gap, room.gap)
-	default:
-		gap = due.Gap(age, rand.Float64())
-	}
-	r.mark(early, soon && !fix)
-	r.mark(fixed, fix)
-	r.mark(scheduled, true)
-	r.due = s.now() + gap
-	r.first = seconds32(r.due - r.submitted)
-	s.enqueue(r)
-}
-
-// unanswered counts polls to which no answer came. Where the service is down
-// one poll a minute finds out when it is back, however many jobs are due.
-func (s *Scheduler) unanswered(err error) {
-	s.failures++
-	if s.failures < patience {
-		return
-	}
-	pause := min(time.Second<<min(s.failures-patience, 10), longestPause)
-	pause = max(pause, min(s.service.Fault(err).RetryAfter, maxStop))
-	s.resume = s.now() + pause
-}
-
-// unlock lets the lock go, and only then says what is to be logged.
+// unlock releases the lock, and only then logs what is to be logged.
 func (s *Scheduler) unlock() {
-	warn, share := s.warn, s.hooks.Share()
+	warn, share := s.warn, s.health.Share()
 	s.warn = false
 	s.mu.Unlock()
 	if warn {
 		s.service.CallbacksMissing(share)
 	}
-}
-
-func (s *Scheduler) checkHooks() {
-	arrive := s.hooks.Arrive()
-	s.warn = s.warn || !arrive && !s.warned
-	s.warned = !arrive
 }

@@ -626,3 +626,27 @@ func TestTightBudgetServesResultsBeforeSubmitsBeforePolls(t *testing.T) {
 		}
 	})
 }
+
+func TestParkedCallbacksStayWithinEightMebibytes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(withCallbacks())
+		for i := range 5_000 {
+			e := completed(fmt.Sprintf("job_%05d", i), time.Now())
+			e.Raw = make([]byte, 4<<10)
+			require.NoError(t, c.Deliver(t.Context(), e))
+		}
+		stats := c.Stats()
+		assert.InDelta(t, 1_870, stats.Parked, 30, "of 4 KiB and a little each")
+		assert.Equal(t, 5_000, stats.Parked+stats.ParkedDropped)
+
+		job, err := c.STT.Wait(t.Context(), "job_04999")
+		require.NoError(t, err)
+		assert.Len(t, job.Raw, 4<<10)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err = c.STT.Wait(ctx, "job_00000")
+		require.ErrorIs(t, err, scriptix.ErrWaitEnded, "the oldest went first")
+	})
+}

@@ -1,14 +1,31 @@
 // Package watch follows transcription jobs until they end.
 //
-// One Scheduler serves every wait of a client. Each job has a record, and the
+// One [Scheduler] serves every wait of a client. Each job has a record, and the
 // records stand in a heap ordered by the time at which the job is next worth a
 // request; a single timer waits for the first of them. When it fires, the
-// scheduler asks the budget for room, sends one request for the job that has
-// most likely ended, and puts the job back with a later time if it still runs.
-// A callback ends a job at once, whatever its place in the heap.
+// scheduler asks the budget for room, sends one request for the most urgent job
+// that is due, and puts the job back with a later time if it still runs. A
+// callback ends a job at once, whatever its place in the heap.
 //
 // When a job is worth a request is decided in package due, from the jobs that
-// have ended so far. Nothing runs while nobody waits: no goroutine, no timer.
+// have ended so far. A job is planned when somebody starts to wait for it, once
+// more when its time has come, because others may have ended meanwhile, and once
+// a minute while jobs end. So it is polled
+//
+//   - when most jobs like it have ended, by the model, and then at gaps of a tenth
+//     of its age;
+//   - earlier, where callbacks do not come and requests are to spare;
+//   - later, while callbacks arrive and the jobs submitted around it run as well,
+//     but only up to a bound;
+//   - soon, once the service has finished later jobs;
+//   - at once, when a callback reports that it failed, to confirm that, and again
+//     after 5 seconds and more while the service has not caught up;
+//   - when the sender of a callback that could not be stored has repeated it.
+//
+// Of the jobs that are due at once those go first whose failure is to be
+// confirmed, then those for which somebody waits until a deadline, then those
+// that were overtaken. When three polls in a row bring no answer all polls pause,
+// for up to a minute. Nothing runs while nobody waits: no goroutine, no timer.
 package watch
 
 import (
@@ -57,7 +74,7 @@ const (
 	NotFound                    // the service does not know the job; the third in a row ends its waits
 	NotAllowed                  // the key may not see the job
 	KeyRefused                  // the key is refused: every wait ends
-	NotSent                     // the id can not be asked for
+	NotSent                     // the id cannot be asked for
 )
 
 // State is how far a job is, in the rules' terms.

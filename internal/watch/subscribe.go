@@ -4,29 +4,9 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/scriptix-io/scriptix-go/internal/due"
 )
 
-// subscription is one watcher's interest in one record. Wake-ups are hints and
-// the record is the truth: a watcher subscribes first and reads the record when
-// it is woken, so nothing can come between.
-type subscription struct {
-	watcher *Watcher
-	record  *record       // nil once it is dropped
-	next    *subscription // of the same record
-	index   int32         // in the watcher's list
-	pending bool          // in the watcher's ready list
-}
-
-func (sub *subscription) notify() {
-	if !sub.pending {
-		sub.pending = true
-		sub.watcher.ready = append(sub.watcher.ready, sub)
-	}
-	sub.watcher.signal()
-}
-
+// subscribe adds jobs to a watcher.
 func (s *Scheduler) subscribe(w *Watcher, jobs []Job) {
 	s.mu.Lock()
 	defer s.unlock()
@@ -35,29 +15,29 @@ func (s *Scheduler) subscribe(w *Watcher, jobs []Job) {
 	for _, job := range jobs {
 		submitted, known := now, false
 		if at := firstTime(job.CreatedAt, w.options.Submitted); !at.IsZero() {
-			submitted, known = min(max(s.since(at), now-oldest), now), true
+			submitted, known = min(max(s.since(at), now-maxJobAge), now), true
 		}
 		r := s.record(job.ID, submitted)
-		if r.follower(w) != nil {
+		if r.followerOf(w) != nil {
 			continue
 		}
-		if known && !r.is(dated) && r.state == due.Running {
+		if known && !r.dated && !r.ended() {
 			s.date(r, submitted, max(job.Duration, w.options.Duration))
-			if !r.is(fixed) {
-				r.mark(scheduled, false)
+			if r.reason != fixed {
+				r.reason = unscheduled
 				s.withdraw(r)
 			}
 		}
 		if r.duration == 0 {
 			r.duration = max(job.Duration, w.options.Duration)
 		}
-		sub := &subscription{watcher: w, record: r, next: r.subs, index: int32(len(w.subs))} //nolint:gosec // memory ends long before
-		r.subs = sub
+		sub := &subscription{watcher: w, index: int32(len(w.subs))} //nolint:gosec // memory ends long before
+		r.join(sub)
 		w.subs = append(w.subs, sub)
 		switch {
 		case job.ID == "":
 			w.refuse(sub, ErrNoID)
-		case r.state != due.Running:
+		case r.ended():
 			sub.notify()
 		case r.wanted():
 			s.follow(r)
@@ -66,8 +46,8 @@ func (s *Scheduler) subscribe(w *Watcher, jobs []Job) {
 	s.arm()
 }
 
-// oldest is the age up to which that of a job is believed.
-const oldest = 10 * 365 * 24 * time.Hour
+// maxJobAge caps how long ago a job can claim to have been submitted.
+const maxJobAge = 10 * 365 * 24 * time.Hour
 
 func firstTime(times ...time.Time) time.Time {
 	for _, t := range times {
@@ -78,12 +58,13 @@ func firstTime(times ...time.Time) time.Time {
 	return time.Time{}
 }
 
+// unsubscribe removes jobs from a watcher.
 func (s *Scheduler) unsubscribe(w *Watcher, ids []string) {
 	s.mu.Lock()
 	defer s.unlock()
 	for _, id := range ids {
 		if r := s.records[id]; r != nil {
-			if sub := r.follower(w); sub != nil {
+			if sub := r.followerOf(w); sub != nil {
 				s.drop(sub)
 			}
 		}
@@ -91,45 +72,24 @@ func (s *Scheduler) unsubscribe(w *Watcher, ids []string) {
 	s.arm()
 }
 
-// follower is a watcher's subscription; a record has few.
-func (r *record) follower(w *Watcher) *subscription {
-	for sub := range r.followers() {
-		if sub.watcher == w {
-			return sub
-		}
-	}
-	return nil
-}
-
-// wanted reports whether somebody waits for the record now.
-func (r *record) wanted() bool {
-	for sub := range r.followers() {
-		if sub.watcher.active && sub.watcher.refused[sub] == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// rank notes whether a caller with a deadline waits for the record.
+// rank decides anew whether a record is urgent.
 func (s *Scheduler) rank(r *record) {
-	hurry := false
-	for sub := range r.followers() {
-		hurry = hurry || sub.watcher.active && sub.watcher.hurry
-	}
-	if r.is(urgent) == hurry {
+	hurried := r.hurried()
+	if r.urgent == hurried {
 		return
 	}
-	r.mark(urgent, hurry)
+	r.urgent = hurried
 	switch {
 	case r.place == inReady:
 		s.ready.fix(r)
-	case r.place == inFuture && hurry && !r.is(fixed):
-		r.due = min(r.due, s.plan(r, s.now()))
+	case r.place == inFuture && hurried && r.reason != fixed:
+		planned, reason := s.plan(r, s.now())
+		r.due, r.reason = min(r.due, planned), reason
 		s.future.fix(r)
 	}
 }
 
+// drop ends a subscription.
 func (s *Scheduler) drop(sub *subscription) {
 	w, r := sub.watcher, sub.record
 	last := len(w.subs) - 1
@@ -138,25 +98,19 @@ func (s *Scheduler) drop(sub *subscription) {
 	w.subs[last] = nil
 	w.subs = w.subs[:last]
 	delete(w.refused, sub)
-	for at := &r.subs; *at != nil; at = &(*at).next {
-		if *at == sub {
-			*at = sub.next
-			break
-		}
-	}
-	sub.record, sub.next = nil, nil
+	r.leave(sub)
 	if sub.pending { // it is still in the ready list
 		sub.pending = false
 		if len(w.ready) > 2*len(w.subs)+16 {
 			w.ready = slices.DeleteFunc(w.ready, func(sub *subscription) bool { return sub.record == nil })
 		}
 	}
-	s.forget(r)
+	r.trim()
 	s.rank(r)
 	if !r.wanted() {
 		s.withdraw(r)
 	}
-	if r.subs == nil {
+	if !r.followed() {
 		s.retire(r)
 	}
 }
@@ -172,6 +126,9 @@ func (s *Scheduler) activate(ctx context.Context, w *Watcher) bool {
 	w.active, w.hurry = true, w.options.Single && deadline
 	if s.active++; s.active == 1 {
 		s.ctx, s.cancel = context.WithCancel(context.Background())
+	}
+	for _, sub := range w.subs {
+		sub.record.recount(sub)
 	}
 	if ctx.Err() == nil {
 		for _, sub := range w.subs {
@@ -210,8 +167,8 @@ const (
 	allEnded
 )
 
-// change is what a watcher is told: a job, with an error that ended its watch or
-// without, or the error alone that ended all.
+// change is what a watcher hands out: a job, with an error that ended its watch
+// or without, or the error alone that ended all.
 type change struct {
 	job Job
 	err error
@@ -233,12 +190,12 @@ func (s *Scheduler) take(w *Watcher) (change, watchState) {
 		if r == nil {
 			continue
 		}
-		sub.pending = false
-		job, err := s.job(r), w.refused[sub]
-		if err != nil || r.state != due.Running {
+		r.setPending(sub, false)
+		job, err := r.job(), w.refused[sub]
+		if err != nil || r.ended() {
 			s.drop(sub)
 		} else {
-			s.forget(r)
+			r.trim()
 		}
 		return change{job, err}, haveChange
 	}
@@ -249,8 +206,9 @@ func (s *Scheduler) take(w *Watcher) (change, watchState) {
 	return change{}, nothingYet
 }
 
-// conclude returns the last a watcher is told when its ctx has ended: the ends
-// that came by then, and unless these were all of them, that the rest goes on.
+// conclude returns the last changes of a watcher whose ctx has ended: the ends
+// that came by then, and unless these were all of its jobs, that the others go
+// on.
 func (s *Scheduler) conclude(w *Watcher) (last []change) {
 	s.mu.Lock()
 	defer s.unlock()
@@ -261,7 +219,7 @@ func (s *Scheduler) conclude(w *Watcher) (last []change) {
 			return last
 		case state == nothingYet:
 			return append(last, change{err: s.interrupted(w)})
-		case c.err != nil || c.job.State != due.Running:
+		case c.err != nil || c.job.State != Running:
 			last = append(last, c)
 		}
 	}
@@ -276,10 +234,7 @@ func (s *Scheduler) interrupted(w *Watcher) error {
 	slices.Sort(e.Pending)
 	if len(e.Pending) > 0 {
 		r := s.records[e.Pending[0]]
-		e.JobID, e.Last = r.id, s.job(r).Status
-		if r.more != nil {
-			e.Err = r.more.err
-		}
+		e.JobID, e.Last, e.Err = r.id, r.job().Status, r.lastErr()
 	}
 	return e
 }
@@ -287,7 +242,7 @@ func (s *Scheduler) interrupted(w *Watcher) error {
 // fail ends the waits for a record with an error of its polls.
 func (s *Scheduler) fail(r *record, err error) {
 	s.withdraw(r)
-	r.mark(scheduled, false)
+	r.reason = unscheduled
 	for sub := range r.followers() {
 		if sub.watcher.active {
 			sub.watcher.refuse(sub, err)
@@ -307,5 +262,6 @@ func (w *Watcher) refuse(sub *subscription, err error) {
 		w.refused = make(map[*subscription]error)
 	}
 	w.refused[sub] = err
+	sub.record.recount(sub)
 	sub.notify()
 }
