@@ -8,8 +8,8 @@ import (
 	"github.com/scriptix-io/scriptix-go/internal/step"
 )
 
-// reread is how often the records of unknown outcomes are read though nothing
-// was heard of them, for a hint may be lost.
+// reread is how often the records that rest are read although no hint came,
+// because a hint may be lost.
 const reread = time.Minute
 
 // listen follows what others store in the ledger, callbacks above all.
@@ -59,8 +59,8 @@ func (r *run) lookAll(s stage) {
 	}
 }
 
-// poll follows the running jobs through the client, which hears of their ends by
-// callback or asks when it is time.
+// poll follows the running jobs through the client, which learns of their ends by
+// callback, or asks when a job is due.
 func (r *run) poll() {
 	for r.ctx.Err() == nil {
 		for job, err := range r.watcher.All(r.ctx) {
@@ -73,7 +73,7 @@ func (r *run) poll() {
 			r.mu.Lock()
 			it := r.jobs[job.ID]
 			r.mu.Unlock()
-			// Taken at once: the workers may be busy for long, and it must not be heard of again meanwhile.
+			// Taken at once: the workers may be busy for long, and its end must not be reported twice meanwhile.
 			if it != nil && r.take(it) {
 				r.tasks.push(func() { r.observe(it, job, err) })
 			}

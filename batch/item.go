@@ -223,7 +223,7 @@ func (r *run) resolve(it *item, rec Record) {
 	}
 }
 
-// resend has an unknown outcome sent again, unless its job was heard of meanwhile.
+// resend has an unknown outcome sent again, unless its job was reported meanwhile.
 func (r *run) resend(it *item) {
 	rec, err := r.l.Apply(r.always, it.key, func(rec Record) (Record, error) { return step.Resent(rec, r.id, time.Now()) })
 	if errors.Is(err, ErrMoved) {
@@ -313,7 +313,7 @@ func (r *run) finish(it *item, s State, err error) {
 // end takes an item out of the run and returns its inputs.
 func (r *run) end(it *item) []Input {
 	if it.jobID != "" {
-		// By now the client has heard of what the ledger has heard of, or never will: it need not poll.
+		// The ledger has the end, so the client need not poll for it any more.
 		r.watcher.Remove(it.jobID)
 	}
 	defer inHand.release(it.held, it)

@@ -40,7 +40,7 @@ type Ledger interface {
 	// What [CheckChange] refuses is refused, and a JobID that is bound to
 	// another record is [ErrJobTaken]. Where the change sets the JobID, the
 	// events parked for that id are taken out and fed to [Heard] in the same
-	// step, the oldest first: an event is neither lost nor heard of twice.
+	// step, the oldest first: an event is neither lost nor counted twice.
 	//
 	// Watchers are woken when the phase changed, the job became known, or Due
 	// moved to an earlier time.

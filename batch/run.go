@@ -19,8 +19,8 @@ type Input struct {
 	Params scriptix.SubmitParams
 
 	// Key names the recording in the ledger: two inputs of one key are one
-	// recording, and are paid for once. Empty: what [Key] says, for which the
-	// audio is read once more. A [scriptix.Reader] can be read once, so it needs one.
+	// recording, and are paid for once. Empty: [Key] of the recording, which reads
+	// the audio once more. A [scriptix.Reader] can be read once, so it needs one.
 	Key string
 }
 
@@ -99,7 +99,7 @@ var (
 // is stored before anything else happens to it. A run that is killed is resumed
 // by running the same inputs on the same ledger: what is done is skipped, known
 // jobs are waited for, interrupted uploads go on, and what the service may have
-// but nobody heard of is never sent again unless Options.ResubmitAfter says so.
+// but never reported is not sent again unless Options.ResubmitAfter says so.
 // The callback URL gets a parameter that tells of such a job even so. While Run
 // lasts, callbacks received by the client are stored in the ledger before they
 // are acknowledged; [NewHandler] does it at any time.

@@ -108,7 +108,7 @@ func tokenOf(target string) string {
 	return ""
 }
 
-// newToken returns 128 random bits, for nobody must guess a token.
+// newToken returns 128 random bits, because nobody may guess a token.
 func newToken() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails

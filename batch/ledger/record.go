@@ -52,8 +52,8 @@ type Record struct {
 	EndedAt     time.Time     `json:"ended_at,omitzero"`
 	Due         time.Time     `json:"due,omitzero"` // when somebody should look at it; zero: never
 
-	Duplicates     int `json:"duplicates,omitempty"`     // ends heard of again
-	Contradictions int `json:"contradictions,omitempty"` // ends heard of that say otherwise, or name another job
+	Duplicates     int `json:"duplicates,omitempty"`     // ends that were reported again
+	Contradictions int `json:"contradictions,omitempty"` // ends that were reported otherwise, or with another job
 }
 
 // Event is an authentic callback about the end of a job.
@@ -229,7 +229,7 @@ func Accepted(r Record, jobID string, duration time.Duration, due, now time.Time
 	return r
 }
 
-// Heard takes in a callback, however late and however often it comes. That a
+// Heard is the record after a callback, however late and however often that comes. That a
 // job has failed is not believed before a status request confirms it.
 func Heard(r Record, e Event) Record {
 	switch {
@@ -309,7 +309,7 @@ func Reclaimed(r Record, owner string) (Record, error) {
 	return r, fmt.Errorf("%w: it is %s", ErrMoved, r.Phase)
 }
 
-// GivenUp is an unknown outcome that the caller does not want to hear of again.
+// GivenUp is an unknown outcome that the caller does not wait for any more.
 func GivenUp(r Record) (Record, error) {
 	switch r.Phase {
 	case Unknown, Abandoned, Claimed:

@@ -116,7 +116,7 @@ type Owners interface {
 	Alive(ctx context.Context, owner string) (bool, error)
 }
 
-// Wakes reports whether watchers are to hear of a change.
+// Wakes reports whether watchers are woken by a change.
 func Wakes(old, r Record) bool {
 	return r.Phase != old.Phase || r.JobID != old.JobID || !r.Due.IsZero() && (old.Due.IsZero() || r.Due.Before(old.Due))
 }

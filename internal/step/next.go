@@ -103,7 +103,7 @@ func TakenOver(r ledger.Record, owner string, alive ledger.Alive, now time.Time)
 }
 
 // Resent is the record of an unknown outcome that is to be sent again after all.
-// The error is [ledger.ErrMoved] when its job was heard of meanwhile.
+// The error is [ledger.ErrMoved] when its job was reported meanwhile.
 func Resent(r ledger.Record, owner string, now time.Time) (ledger.Record, error) {
 	return ledger.Reclaimed(ledger.Lost(r, owner, nil, r.Failure, now), owner)
 }

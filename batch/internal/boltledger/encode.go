@@ -22,7 +22,7 @@ func dueTime(key []byte) time.Time {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encodeSum puts a checksum before a value, for bbolt has none of its own.
+// encodeSum puts a checksum before a value, because bbolt has none of its own.
 func encodeSum(v []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(make([]byte, 0, len(v)+4), crc32.Checksum(v, castagnoli)), v...)
 }
