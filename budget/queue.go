@@ -4,11 +4,9 @@ import (
 	"container/heap"
 	"fmt"
 	"time"
-)
 
-// fairShare: a class that waits is passed over at most this often, so that it
-// gets at least every tenth grant.
-const fairShare = 9
+	"github.com/scriptix-io/scriptix-go/internal/rate"
+)
 
 // waiter is one caller blocked in Acquire. Once ready is closed, permit or err
 // is set for good.
@@ -17,148 +15,117 @@ type waiter struct {
 	ready      chan struct{}
 	permit     *permit
 	err        error
-	deadline   time.Duration
-	index      int // in the deadline heap; -1: not in it
+	deadline   time.Duration // after the clock's start
+	index      int           // in the heap of deadlines; -1: not in it
 	prev, next *waiter
 }
 
-// pump grants what can be granted, fails who has become hopeless, and sets the
-// timer for the next change that only time brings. It runs wherever something
-// changed; the lock is held, but let go while the keepers store.
-func (b *Key) pump() {
+// waiting counts the waiters by class.
+func (k *Key) waiting() (w rate.Waiting) {
+	for class := range rate.Classes {
+		w[class] = k.queues[class].n
+	}
+	return w
+}
+
+// pump grants what can be granted, fails those who have become hopeless, and sets
+// the timer for the next change that only time brings. It runs wherever something
+// changed. The lock is held, but let go while the keepers store.
+func (k *Key) pump() {
 	for {
-		now := b.now()
-		for b.waiting() > 0 && b.open(now) {
-			w := b.pick()
-			if w == nil {
+		now := k.clock.now()
+		for k.waiting().Total() > 0 && k.open(now) {
+			class, ok := k.meter.Next(k.waiting())
+			if !ok {
 				break
 			}
-			b.drop(w)
-			b.count(w.class)
-			w.permit = b.grant(w.class, now)
+			w := k.queues[class].front
+			k.drop(w)
+			k.meter.PassOver(class, k.waiting())
+			w.permit = k.grant(w.class, now)
 			close(w.ready)
 		}
-		if !b.mustStore(now) {
+		if !k.mustStore(now) {
 			break
 		}
-		if err := b.store(); err != nil {
-			b.failAll(fmt.Errorf("storing the request budget: %w", err))
+		if err := k.store(); err != nil {
+			k.failAll(fmt.Errorf("storing the request budget: %w", err))
 		}
 	}
-	b.settle(b.now())
-}
-
-// pick returns who goes next, or nil if the concurrency cap holds all of them.
-func (b *Key) pick() *waiter {
-	for class := classes - 1; class > 0; class-- {
-		if w := b.queues[class].front; w != nil && b.passed[class] >= fairShare && b.room(class) {
-			return w
-		}
-	}
-	for class := range classes {
-		if w := b.queues[class].front; w != nil && b.room(class) {
-			return w
-		}
-	}
-	return nil
-}
-
-// count notes whom a grant to class passed over.
-func (b *Key) count(class Class) {
-	b.passed[class] = 0
-	for other := range classes {
-		if other != class && b.queues[other].n > 0 {
-			b.passed[other]++
-		}
-	}
-}
-
-// ahead counts those who go before a newcomer of the class, as far as is known.
-func (b *Key) ahead(class Class) int {
-	own, above := b.queues[class].n, 0
-	for higher := range class {
-		above += b.queues[higher].n
-	}
-	return own + min(above, (own+1)*fairShare)
+	k.settle(k.clock.now())
 }
 
 // settle fails the waiters whose deadline no grant can meet and arms the timer.
-func (b *Key) settle(now time.Duration) {
-	at, why := now, ""
-	if b.waiting() > 0 {
-		at, why = b.earliest(now, 1)
+func (k *Key) settle(now rate.Millis) {
+	at, obstacle := now, ""
+	if k.waiting().Total() > 0 {
+		at, obstacle = k.meter.Earliest(now, 1)
 	}
-	for len(b.urgent) > 0 && at > now && b.urgent[0].deadline < at {
-		w := b.urgent[0]
-		b.fail(w, b.late(w.class, now, at, why))
+	for len(k.urgent) > 0 && at > now && k.urgent[0].deadline < k.clock.elapsed(at) {
+		w := k.urgent[0]
+		k.fail(w, k.late(w.class, at, obstacle))
 	}
 	// With time on their side they wait for a slot, and its holder wakes them.
-	if b.waiting() == 0 || at <= now {
-		if b.timer != nil && b.wakeAt >= 0 {
-			b.timer.Stop()
+	if k.waiting().Total() == 0 || at <= now {
+		if k.timer != nil && k.wakeAt != notSet {
+			k.timer.Stop()
 		}
-		b.wakeAt = -1
+		k.wakeAt = notSet
 		return
 	}
 	switch {
-	case b.timer == nil:
-		b.timer = time.AfterFunc(at-now, b.wake)
-	case b.wakeAt != at:
-		b.timer.Reset(at - now)
+	case k.timer == nil:
+		k.timer = time.AfterFunc(k.clock.until(at), k.wake)
+	case k.wakeAt != at:
+		k.timer.Reset(k.clock.until(at))
 	}
-	b.wakeAt = at
+	k.wakeAt = at
 }
 
-func (b *Key) wake() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.wakeAt = -1
-	b.pump()
+func (k *Key) wake() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.wakeAt = notSet
+	k.pump()
 }
 
 // recheck fails every waiter whose place in the queue lies beyond its deadline.
 // It looks at all of them, so it runs when a 429 has moved everything at once.
-func (b *Key) recheck(now time.Duration) {
-	above := 0
-	for class := range classes {
-		own := 0
+func (k *Key) recheck(now rate.Millis) {
+	var before rate.Waiting
+	for class := range rate.Classes {
 		var next *waiter
-		for w := b.queues[class].front; w != nil; w = next {
+		for w := k.queues[class].front; w != nil; w = next {
 			next = w.next
 			if w.index >= 0 {
-				at, why := b.earliest(now, own+min(above, (own+1)*fairShare)+1)
-				if at > w.deadline {
-					b.fail(w, b.late(class, now, at, why))
+				at, obstacle := k.meter.Earliest(now, k.meter.Position(class, before))
+				if k.clock.elapsed(at) > w.deadline {
+					k.fail(w, k.late(w.class, at, obstacle))
 					continue
 				}
 			}
-			own++
-		}
-		above += own
-	}
-}
-
-func (b *Key) failAll(err error) {
-	for class := range classes {
-		for b.queues[class].front != nil {
-			b.fail(b.queues[class].front, err)
+			before[class]++
 		}
 	}
 }
 
-func (b *Key) fail(w *waiter, err error) {
-	b.drop(w)
+func (k *Key) failAll(err error) {
+	for class := range rate.Classes {
+		for k.queues[class].front != nil {
+			k.fail(k.queues[class].front, err)
+		}
+	}
+}
+
+func (k *Key) fail(w *waiter, err error) {
+	k.drop(w)
 	w.err = err
 	close(w.ready)
 }
 
-func (b *Key) drop(w *waiter) {
-	b.queues[w.class].remove(w)
-	b.urgent.remove(w)
-}
-
-func (b *Key) waiting() int {
-	return b.queues[ClassResult].n + b.queues[ClassSubmit].n + b.queues[ClassPoll].n
+func (k *Key) drop(w *waiter) {
+	k.queues[w.class].remove(w)
+	k.urgent.remove(w)
 }
 
 // queue is a class's waiters in the order they came.

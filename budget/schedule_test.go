@@ -8,7 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"hash"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -36,9 +36,9 @@ type schedule struct {
 	serial  int
 	granted chan struct{} // tells the driver that somebody heard of a grant
 	callers []*caller
-	seen    int // callers whose grant the driver has dealt with
-	log     io.Writer
-	uneven  bool // something happened between two milliseconds
+	log     hash.Hash // never fails
+	uneven  bool      // something happened between two milliseconds
+	random  bool      // something depends on how long a stop was prolonged at random
 }
 
 type action struct {
@@ -64,19 +64,19 @@ type caller struct {
 const tick = 10 * time.Millisecond
 
 // play runs the schedule of a seed and returns a hash of all that the budget
-// granted, refused and remembered, and whether it all fell on milliseconds.
-func play(t *testing.T, seed uint64, prepare func(*budget.Key)) (hash string, whole bool) {
+// granted, refused and remembered, whether it all fell on milliseconds, and whether
+// it is the same each time although stops are prolonged at random.
+func play(t *testing.T, seed uint64, prepare func(*budget.Key)) (sum string, whole, same bool) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		sum := sha256.New()
-		s := newSchedule(t, seed, sum, prepare)
+		s := newSchedule(t, seed, sha256.New(), prepare)
 		s.run(t, prepare)
-		hash, whole = hex.EncodeToString(sum.Sum(nil)[:6]), !s.uneven
+		sum, whole, same = hex.EncodeToString(s.log.Sum(nil)[:6]), !s.uneven, !s.random
 	})
-	return hash, whole
+	return sum, whole, same
 }
 
-func newSchedule(t *testing.T, seed uint64, log io.Writer, prepare func(*budget.Key)) *schedule {
+func newSchedule(t *testing.T, seed uint64, log hash.Hash, prepare func(*budget.Key)) *schedule {
 	t.Helper()
 	s := &schedule{r: rand.New(rand.NewPCG(seed, 7)), begin: time.Now(), granted: make(chan struct{}, 1), log: log}
 	of := func(choices ...int) int { return choices[s.r.IntN(len(choices))] }
@@ -87,19 +87,19 @@ func newSchedule(t *testing.T, seed uint64, log io.Writer, prepare func(*budget.
 	prepare(s.key)
 	span := []time.Duration{3 * time.Minute, 20 * time.Minute, 3 * time.Hour, 30 * time.Hour}[s.r.IntN(4)]
 	for range 10 + s.r.IntN(70) {
-		s.arrive(t, s.random(span))
+		s.arrive(t, s.draw(span))
 	}
 	for range s.r.IntN(3) {
-		s.act(s.random(span), func() { s.restart(t, prepare) })
+		s.act(s.draw(span), func() { s.restart(t, prepare) })
 	}
 	for range 3 {
-		s.act(s.random(span), s.note)
+		s.act(s.draw(span), s.note)
 	}
 	return s
 }
 
-// random is a driver's instant up to most.
-func (s *schedule) random(most time.Duration) time.Duration {
+// draw is a driver's instant up to most.
+func (s *schedule) draw(most time.Duration) time.Duration {
 	return time.Duration(s.r.Int64N(int64(most/tick))) * tick
 }
 
@@ -118,7 +118,7 @@ func (s *schedule) arrive(t *testing.T, at time.Duration) {
 		burst += s.r.IntN(8)
 	}
 	for range burst {
-		c := &caller{id: len(s.callers), class: budget.Class(s.r.IntN(3)), hold: s.random([]time.Duration{tick, time.Second, 4 * time.Minute}[s.r.IntN(3)])}
+		c := &caller{id: len(s.callers), class: budget.Class(s.r.IntN(3)), hold: s.draw([]time.Duration{tick, time.Second, 4 * time.Minute}[s.r.IntN(3)])}
 		if c.class == budget.ClassSubmit && !s.submits {
 			c.class = budget.ClassPoll
 		}
@@ -126,26 +126,29 @@ func (s *schedule) arrive(t *testing.T, at time.Duration) {
 		s.callers = append(s.callers, c)
 		var within time.Duration
 		if s.deadlines && s.r.IntN(3) == 0 {
-			within = s.random(10*time.Minute) + 7*time.Millisecond
+			within = s.draw(10*time.Minute) + 7*time.Millisecond
 		}
 		ctx, cancel := t.Context(), context.CancelFunc(nil)
 		if within == 0 && s.r.IntN(5) == 0 {
 			ctx, cancel = context.WithCancel(ctx)
-			s.act(at+s.random(5*time.Minute), cancel)
+			s.act(at+s.draw(5*time.Minute), cancel)
 		}
-		s.act(at, func() {
-			if within > 0 {
-				ctx, cancel = context.WithTimeout(ctx, within)
-			}
-			c.cancel = cancel
-			go s.acquire(ctx, c)
-		})
+		s.act(at, func() { s.ask(ctx, c, within, cancel) })
 	}
+}
+
+// ask starts to wait.
+func (s *schedule) ask(ctx context.Context, c *caller, within time.Duration, cancel context.CancelFunc) {
+	if within > 0 {
+		ctx, cancel = context.WithTimeout(ctx, within)
+	}
+	c.cancel = cancel
+	go s.acquire(ctx, c)
 }
 
 // answer decides what will be said to a request.
 func (s *schedule) answer() func() budget.RateInfo {
-	wait := []time.Duration{0, 2 * time.Millisecond, 20*time.Second + 2*time.Millisecond, 3*time.Minute + 2*time.Millisecond, 20 * time.Minute}[s.r.IntN(5)]
+	wait := []time.Duration{0, time.Hour, 20*time.Second + 2*time.Millisecond, 3*time.Minute + 2*time.Millisecond, 20 * time.Minute}[s.r.IntN(5)]
 	figures := budget.RateInfo{Sent: true, StatusCode: 200, HasRemaining: true, Remaining: s.r.IntN(12), Limit: []int{0, 8, 20}[s.r.IntN(3)]}
 	reset := time.Duration(1+s.r.IntN(20))*time.Minute + 3*time.Millisecond
 	switch n := s.r.IntN(20); {
@@ -154,7 +157,10 @@ func (s *schedule) answer() func() budget.RateInfo {
 	case n == 1:
 		return func() budget.RateInfo { return budget.RateInfo{Sent: true} }
 	case n == 2:
-		return func() budget.RateInfo { return budget.RateInfo{Sent: true, StatusCode: 429, RetryAfter: wait} }
+		return func() budget.RateInfo {
+			s.random = s.random || wait < 15*time.Minute // the longest stop is not prolonged
+			return budget.RateInfo{Sent: true, StatusCode: 429, RetryAfter: wait}
+		}
 	case n == 3:
 		return func() budget.RateInfo {
 			figures.Reset = time.Now().Add(reset)
@@ -222,7 +228,7 @@ func (s *schedule) collect() {
 			defer c.cancel()
 		}
 		if c.permit != nil {
-			at := (c.at + c.hold + tick - 1) / tick * tick
+			at := (c.at + c.hold + tick - 1).Truncate(tick)
 			s.act(at, func() { c.permit.Done(c.info()) })
 		}
 	}
@@ -241,11 +247,15 @@ func (s *schedule) restart(t *testing.T, prepare func(*budget.Key)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(s.log, "state %s\n", data)
+	s.write("state", string(data))
 	if s.key, err = budget.Restore(s.limits, state); err != nil {
 		t.Fatal(err)
 	}
 	prepare(s.key)
+}
+
+func (s *schedule) write(values ...any) {
+	s.log.Write(fmt.Appendln(nil, values...))
 }
 
 // note logs a snapshot.
@@ -257,9 +267,9 @@ func (s *schedule) note() {
 		}
 		return t.Add(time.Millisecond - 1).UnixMilli()
 	}
-	fmt.Fprintln(s.log, time.Since(s.begin), snap.Minute, snap.Hour, snap.Day, snap.InFlight, snap.Results, snap.Submits, snap.Polls, milli(snap.BlockedUntil))
+	s.write(time.Since(s.begin), snap.Minute, snap.Hour, snap.Day, snap.InFlight, snap.Results, snap.Submits, snap.Polls, milli(snap.BlockedUntil))
 	if s.deadlines {
-		fmt.Fprintln(s.log, milli(snap.NextPoll))
+		s.write(milli(snap.NextPoll))
 	}
 }
 
@@ -274,5 +284,5 @@ func (s *schedule) remember(c *caller) {
 	case c.err != nil:
 		how = "cancelled"
 	}
-	fmt.Fprintln(s.log, c.id, c.class, how, c.at)
+	s.write(c.id, c.class, how, c.at)
 }

@@ -1,12 +1,9 @@
 package budget
 
 import (
-	"errors"
-	"fmt"
-	"math/rand/v2"
-	"slices"
-	"sync"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/rate"
 )
 
 // Snapshot is a budget at one moment.
@@ -29,38 +26,32 @@ type WindowUse struct {
 }
 
 // Snapshot returns how much of the budget is used, without a request.
-func (b *Key) Snapshot() Snapshot {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now, wall := b.now(), time.Now()
-	use := func(i int) WindowUse {
-		w := &b.windows[i]
-		w.prune(now)
-		u := WindowUse{Limit: w.limit, Used: w.sum + b.inFlight, Left: -1}
-		if i == 0 {
-			u.Limit = b.throttle.limit(now, w.limit)
+func (k *Key) Snapshot() Snapshot {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now, waiting := k.clock.now(), k.waiting()
+	var windows [3]WindowUse
+	for i, use := range k.meter.Use(now) {
+		windows[i] = WindowUse{Limit: use.Limit, Used: use.Used, Left: -1}
+		if use.Limit > 0 {
+			windows[i].Left = max(0, use.Limit-use.Used)
 		}
-		if u.Limit > 0 {
-			u.Left = max(0, u.Limit-u.Used)
-		}
-		return u
 	}
-	next, _ := b.earliest(now, b.ahead(ClassPoll)+1)
+	next, _ := k.meter.Earliest(now, k.meter.Position(rate.Poll, waiting))
 	s := Snapshot{
-		Minute: use(0), Hour: use(1), Day: use(2),
-		InFlight: b.inFlight, Concurrent: b.limits.Concurrent,
-		Results: b.queues[ClassResult].n, Submits: b.queues[ClassSubmit].n, Polls: b.queues[ClassPoll].n,
-		NextPoll: wall.Add(next - now),
+		Minute: windows[0], Hour: windows[1], Day: windows[2],
+		InFlight: k.meter.InFlight(), Concurrent: k.limits.Concurrent,
+		Results: waiting[rate.Result], Submits: waiting[rate.Submit], Polls: waiting[rate.Poll],
+		NextPoll: k.clock.wall(next),
 	}
-	if b.throttle.until > now {
-		s.BlockedUntil = wall.Add(b.throttle.until - now)
+	if until := k.meter.BlockedUntil(); until > now {
+		s.BlockedUntil = k.clock.wall(until)
 	}
 	return s
 }
 
-// State is what a budget remembers, for a store that outlives the
-// process: about 130 slots, a few kilobytes of JSON. Times are Unix
-// milliseconds.
+// State is what a budget remembers, for a store that outlives the process: about
+// 130 slots, a few kilobytes of JSON. Times are Unix milliseconds.
 type State struct {
 	Origin   string `json:"origin"`   // the budget that it is of
 	InFlight int    `json:"inFlight"` // requests on their way
@@ -79,23 +70,37 @@ type State struct {
 // Slot is the first and last answer of a slot, and how many it holds.
 type Slot [3]int64
 
-// Restore makes the budget of one key with the requests of an earlier
-// process in its windows. See [Key.Keep] for how they are stored.
-func Restore(l Limits, s State) (*Key, error) {
-	b, err := New(l)
-	if err != nil {
-		return nil, err
-	}
-	b.Merge(s)
-	return b, nil
-}
-
 // State returns what the budget remembers now. Stored at leisure it misses
 // what is granted afterwards; Keep does not.
-func (b *Key) State() State {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.state()
+func (k *Key) State() State {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state()
+}
+
+func (k *Key) state() State {
+	now := time.Now()
+	at := k.clock.at(now)
+	ahead := now.UnixMilli() - int64(at) // of our clock, by which the wall clock was set meanwhile
+	h := k.meter.History(at)
+	slots := func(window []rate.Slot) (stored []Slot) {
+		for _, s := range window {
+			stored = append(stored, Slot{int64(s.First) + ahead, int64(s.Last) + ahead, int64(s.Count)})
+		}
+		return stored
+	}
+	s := State{
+		Origin: k.origin, InFlight: h.Unanswered,
+		Minute: slots(h.Windows[0]), Hour: slots(h.Windows[1]), Day: slots(h.Windows[2]),
+		MinuteLow: h.ReducedLimit, MinuteBase: h.FullLimit,
+	}
+	if h.BlockedUntil > 0 {
+		s.BlockedUntil = int64(h.BlockedUntil) + ahead
+	}
+	if h.ReducedLimit > 0 {
+		s.QuietSince = int64(h.QuietSince) + ahead
+	}
+	return s
 }
 
 // Merge adds the requests of another budget of the same key, usually those of
@@ -104,171 +109,30 @@ func (b *Key) State() State {
 // that was set forward in between makes the windows forget. A state of this
 // very budget changes nothing, so that a second batch in one process does not
 // count the first one's requests twice.
-func (b *Key) Merge(s State) {
-	if s.Origin == b.origin {
+func (k *Key) Merge(s State) {
+	if s.Origin == k.origin {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now, wall := b.now(), time.Now()
-	instant := func(ms int64) time.Duration {
-		const lifetime = 60 * 365 * 24 * time.Hour // nonsense must not overflow
-		return now + min(max(-lifetime, time.UnixMilli(ms).Sub(wall)), lifetime)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	at, wall := k.clock.at(now), rate.Millis(now.UnixMilli())
+	instant := func(stored int64) rate.Millis {
+		const lifetime = 60 * 365 * rate.Day // nonsense must not overflow
+		return at + min(max(rate.Millis(stored), wall-lifetime), wall+lifetime) - wall
+	}
+	count := func(n int64) int { return int(min(max(0, n), maxFigure)) }
+	h := rate.History{
+		Unanswered:   count(int64(s.InFlight)) + count(int64(s.Reserved)),
+		BlockedUntil: instant(s.BlockedUntil), QuietSince: instant(s.QuietSince),
+		ReducedLimit: s.MinuteLow, FullLimit: s.MinuteBase,
 	}
 	for i, stored := range [3][]Slot{s.Minute, s.Hour, s.Day} {
-		slots := make([]slot, 0, len(stored)+1)
-		for _, e := range stored {
-			last := min(now, instant(e[1]))
-			slots = append(slots, slot{min(last, instant(e[0])), last, int(min(max(0, e[2]), maxFigure))})
-		}
-		slots = append(slots, slot{now, now, min(max(0, s.InFlight), maxFigure) + min(max(0, s.Reserved), maxFigure)})
-		b.windows[i].merge(slots, now)
-	}
-	t := &b.throttle
-	t.until = max(t.until, now+min(instant(s.BlockedUntil)-now, maxStop))
-	if s.MinuteLow > 0 && s.MinuteLow <= maxFigure && s.MinuteBase <= maxFigure {
-		stored := throttle{low: s.MinuteLow, base: s.MinuteBase, quiet: min(instant(s.QuietSince), now+maxStop)}
-		if full := b.windows[0].limit; full > 0 {
-			stored.base = full
-		}
-		if stored.lowered(now) && (!t.lowered(now) || stored.limit(now, 0) < t.limit(now, 0)) {
-			t.low, t.base, t.quiet = stored.low, stored.base, stored.quiet
+		for _, slot := range stored {
+			h.Windows[i] = append(h.Windows[i], rate.Slot{First: instant(slot[0]), Last: instant(slot[1]), Count: count(slot[2])})
 		}
 	}
-	b.unkept = true
-	b.pump()
+	k.meter.Merge(at, h)
+	k.unkept = true
+	k.pump()
 }
-
-// keeper stores the budget's state ahead of its grants.
-type keeper struct {
-	ahead   int
-	persist func(State) error
-}
-
-// Keep calls persist from now on, so that a store knows of every request
-// before it is sent. It is called for each block of ahead grants (10 where
-// ahead is not positive) and after a 429; Reserved in the state says that the
-// block may have been used. A process killed at any moment and restored from
-// the last stored state never counts too few requests, and at most ahead too
-// many; what was in flight counts anew.
-//
-// Persist runs one call at a time, on the goroutine of any caller of Acquire
-// or Done; grants wait for it. It must be durable when it returns, and must not
-// use the budget. When it fails, everyone who waits in Acquire gets its error.
-//
-// Stop stores the state with nothing reserved, returns persist's error and ends
-// the calls: later grants are not stored. To go on from a stored state, Merge
-// it first.
-func (b *Key) Keep(ahead int, persist func(State) error) (stop func() error) {
-	if ahead <= 0 {
-		ahead = 10
-	}
-	k := &keeper{ahead, persist}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.keepers = append(b.keepers, k)
-	b.unkept = true
-	return sync.OnceValue(func() error { return persist(b.unkeep(k)) })
-}
-
-func (b *Key) unkeep(k *keeper) State {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for b.storing != nil {
-		stored := b.storing
-		b.mu.Unlock()
-		<-stored
-		b.mu.Lock()
-	}
-	b.keepers = slices.DeleteFunc(b.keepers, func(other *keeper) bool { return other == k })
-	s := b.state()
-	b.pump()
-	return s
-}
-
-// mustStore says whether the keepers come before the next grant.
-func (b *Key) mustStore(now time.Duration) bool {
-	if len(b.keepers) == 0 || b.storing != nil {
-		return false
-	}
-	if b.unkept {
-		return true
-	}
-	if b.reserve > 0 || b.waiting() == 0 || b.pick() == nil {
-		return false
-	}
-	at, _ := b.earliest(now, 1)
-	return at <= now
-}
-
-// store reserves a block of grants with every keeper. It lets the lock go
-// meanwhile; nothing is granted then, so the state stays true.
-func (b *Key) store() (err error) {
-	keepers := slices.Clone(b.keepers)
-	n := slices.MinFunc(keepers, func(x, y *keeper) int { return x.ahead - y.ahead }).ahead
-	s := b.state()
-	s.Reserved = n
-	b.reserve, b.unkept, b.storing = 0, false, make(chan struct{})
-	err = errors.New("persist panicked")
-	b.mu.Unlock()
-	defer func() {
-		b.mu.Lock()
-		close(b.storing)
-		b.storing = nil
-		if err == nil {
-			b.reserve = n
-		}
-	}()
-	for _, k := range keepers {
-		if err = k.persist(s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *Key) state() State {
-	now, wall := b.now(), time.Now()
-	floor := func(at time.Duration) int64 { return wall.Add(at - now).UnixMilli() }
-	ceil := func(at time.Duration) int64 { return floor(at + time.Millisecond - 1) }
-	slots := func(w *window) []Slot {
-		w.prune(now)
-		var slots []Slot
-		for i := range w.n {
-			e := w.slot(i)
-			slots = append(slots, Slot{floor(e.first), ceil(e.last), int64(e.n)})
-		}
-		return slots
-	}
-	s := State{
-		Origin: b.origin, InFlight: b.inFlight,
-		Minute: slots(&b.windows[0]), Hour: slots(&b.windows[1]), Day: slots(&b.windows[2]),
-	}
-	if b.throttle.until > now {
-		s.BlockedUntil = ceil(b.throttle.until)
-	}
-	if b.throttle.lowered(now) {
-		s.MinuteLow, s.MinuteBase, s.QuietSince = b.throttle.low, b.throttle.base, ceil(b.throttle.quiet)
-	}
-	return s
-}
-
-// merge adds slots that may lie anywhere between the present ones.
-func (w *window) merge(slots []slot, now time.Duration) {
-	for i := range w.n {
-		slots = append(slots, *w.slot(i))
-	}
-	slices.SortFunc(slots, func(x, y slot) int { return int(min(max(x.first-y.first, -1), 1)) })
-	w.slots, w.head, w.n, w.sum = nil, 0, 0, 0
-	latest := time.Duration(-1 << 63)
-	for _, s := range slots {
-		if s.n == 0 || s.last+w.span <= now {
-			continue
-		}
-		// The slots leave in order: a later one does not leave before an earlier one.
-		latest = max(latest, s.last)
-		w.push(slot{s.first, latest, s.n})
-	}
-}
-
-func newOrigin() string { return fmt.Sprintf("%016x", rand.Uint64()) }

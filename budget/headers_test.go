@@ -22,7 +22,7 @@ func Test429StopsEveryClassUntilRetryAfter(t *testing.T) {
 		"three days":   {72 * time.Hour, 15 * time.Minute, 15 * time.Minute},
 		"not said":     {0, 10 * time.Second, 11 * time.Second},
 		"negative":     {-5, 10 * time.Second, 11 * time.Second},
-		"nanoseconds":  {1, 1, 2},
+		"nanoseconds":  {1, time.Millisecond, time.Millisecond},
 		"the most int": {1<<63 - 1, 15 * time.Minute, 15 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
