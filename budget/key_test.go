@@ -282,8 +282,6 @@ func TestAMinuteIsExact(t *testing.T) {
 	})
 }
 
-// queueUp lets n callers of each class wait, polls first, and returns their
-// classes and places in the order of their grants.
 func TestDoneCountsOnceAndOnlyWhatWasSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

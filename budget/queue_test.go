@@ -17,6 +17,8 @@ import (
 	"github.com/scriptix-io/scriptix-go/budget"
 )
 
+// queueUp lets n callers of each class wait, polls first, and returns their
+// classes and places in the order of their grants.
 func queueUp(t *testing.T, b budget.Budget, n int) (order []budget.Class, places [3][]int) {
 	t.Helper()
 	var mu sync.Mutex

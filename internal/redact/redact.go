@@ -1,5 +1,8 @@
-// Package redact keeps secrets out of what is printed: the key, the queries and
-// users of URLs, and whatever else a foreign text brings along.
+// Package redact keeps secrets out of what is printed. A [Secret] cannot be printed
+// at all. A [Redactor] takes the key, and the queries and users of URLs, out of a
+// text or an error that came from elsewhere: a transport, for example, may quote a
+// proxy's URL with its password, and an answer may echo the key. [Line] makes such a
+// text fit for one line of a log.
 package redact
 
 import (
@@ -17,7 +20,7 @@ type Secret func() string
 func Keep(s string) Secret { return func() string { return s } }
 
 var (
-	// In quotes a URL goes on to their end, one that cannot be parsed too.
+	// Inside quotes a URL goes on to the closing one, even if it cannot be parsed.
 	urlQuery = regexp.MustCompile(`(?i)("https?://[^?"]*)\?[^"]*|(https?://[^\s?"'<>]*)\?[^\s"'<>]*`)
 	urlUser  = regexp.MustCompile(`(?i)("[a-z][a-z0-9+.-]*://)[^"]*@|([a-z][a-z0-9+.-]*://)[^\s"'<>]*@`)
 )
@@ -44,8 +47,8 @@ func URLs(s string) string {
 	return urlUser.ReplaceAllString(urlQuery.ReplaceAllString(s, "$1$2?[query]"), "$1$2[user]@")
 }
 
-// redactedError is an error of somebody else's with a text that is fit to be seen:
-// that of a transport, say, which may quote a proxy's URL or the answer.
+// redactedError is an error from elsewhere, such as a transport, with a text that
+// is safe to print. What it wraps is still found by [errors.Is].
 type redactedError struct {
 	error
 	text string
@@ -55,7 +58,7 @@ func (e *redactedError) Error() string { return e.text }
 
 func (e *redactedError) Unwrap() error { return e.error }
 
-// Error makes an error safe to print.
+// Error makes an error safe to print. One that is safe already is returned as it is.
 func (r Redactor) Error(err error) error {
 	if err == nil {
 		return nil
@@ -68,7 +71,8 @@ func (r Redactor) Error(err error) error {
 	return &redactedError{err, safe}
 }
 
-// Line makes a foreign text fit for a log line.
+// Line makes a foreign text fit for a log line: at most about limit bytes of valid
+// UTF-8 without control characters.
 func Line(s string, limit int) string {
 	if len(s) > limit {
 		s = s[:limit] + "..."

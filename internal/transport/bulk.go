@@ -13,29 +13,26 @@ import (
 	"time"
 )
 
-// net/http copies a body in reads of 32 KiB from a buffer made for each
-// request, and crypto/tls hands each record of 16 KiB to the network by itself.
-// Most of what an upload costs are these calls. On connections of ours a body
-// goes out in larger pieces, the records of each piece in one call, from
-// buffers that live as long as the connection.
-
 const (
-	// A piece grows with the body: a large one pays where much is sent, and a
-	// chunk of a resumable upload, whose memory goes to a hundred requests,
-	// keeps to 256 KiB. With TLS there are two buffers, and 64 KiB do.
-	bulkShare    = 200 // pieces to a body
+	// A piece grows with the body, because a large buffer pays only where much
+	// is sent. A chunk of a resumable upload keeps to 256 KiB, because its
+	// buffer is paid for again by each of a hundred requests. With TLS there are
+	// two buffers, and 64 KiB suffice.
+	bulkShare    = 200 // pieces in a body
 	bulkShareTLS = 800
 	bulkLeast    = 64 << 10
 	bulkMost     = 512 << 10
 	bulkMostTLS  = 256 << 10
-	bulkUnit     = 16 << 10 // a record of TLS
-	// The first piece is small, and so is one after a piece that took long to
-	// go out: on a slow line it still shows that bytes move.
+	bulkUnit     = 16 << 10 // one record of TLS
+	// The first piece is small, and so is each piece after one that took long
+	// to go out, so that on a slow line progress is still seen to be made.
 	bulkSlow     = 32 << 10
 	bulkPatience = 50 * time.Millisecond
 )
 
-// dialBulk makes t's connections such ones, unless the caller dials TLS itself.
+// dialBulk wraps every connection that t dials in a bulkConn, or a bulkTLSConn
+// for https. Where the caller dials TLS itself its connections are left as they
+// are.
 func dialBulk(t *http.Transport) {
 	dial := t.DialContext
 	switch legacy := t.Dial; { //nolint:staticcheck // a caller may still have it
@@ -70,7 +67,7 @@ func dialBulk(t *http.Transport) {
 	}
 }
 
-// secure does as net/http does where it dials TLS itself.
+// secure makes a TLS connection as net/http does.
 func secure(ctx context.Context, conn net.Conn, addr string, config *tls.Config, patience time.Duration) (net.Conn, error) {
 	config = config.Clone()
 	if config.ServerName == "" {
@@ -80,7 +77,8 @@ func secure(ctx context.Context, conn net.Conn, addr string, config *tls.Config,
 		}
 		config.ServerName = host
 	}
-	// Small records at first are for who reads a page; they cost a buffer each.
+	// crypto/tls begins with small records to speed up web pages. Here each of
+	// them would only cost a buffer.
 	config.DynamicRecordSizingDisabled = true
 	if patience > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, patience, errHandshake)
@@ -106,13 +104,14 @@ type bulkConn struct {
 	buf []byte
 }
 
-// ReadFrom is how net/http has a body sent.
+// ReadFrom sends a body: net/http calls it instead of Write where it exists.
 func (c *bulkConn) ReadFrom(r io.Reader) (int64, error) {
 	c.buf = grow(c.buf, r, bulkShare, bulkMost)
 	return copyBulk(c.Conn.Write, r, c.buf)
 }
 
-// bulkTLSConn is the same with TLS.
+// bulkTLSConn is a TLS connection on which a body goes out in large pieces, all
+// records of a piece in one write.
 type bulkTLSConn struct {
 	*tls.Conn
 	held *heldConn
@@ -131,8 +130,8 @@ func (c *bulkTLSConn) ReadFrom(r io.Reader) (int64, error) {
 	}, r, c.buf)
 }
 
-// Close does not wait for a body that is stuck on its way, as that of
-// [tls.Conn] does not for a Write.
+// Close does not wait for a body that is stuck on its way. Neither does the Close
+// of [tls.Conn], but it only knows of its own Write.
 func (c *bulkTLSConn) Close() error {
 	if c.busy.Load() {
 		return c.held.Conn.Close()
@@ -161,8 +160,9 @@ func copyBulk(write func([]byte) (int, error), r io.Reader, buf []byte) (total i
 			began := time.Now()
 			written, err := write(buf[:n])
 			total += int64(written)
-			// A network that takes all at once never blocks: let others run,
-			// and spare the runtime the signal that it would stop this with.
+			// A network that takes everything at once never blocks. Yielding here
+			// lets others run and spares the runtime the signal with which it
+			// would otherwise preempt this loop.
 			runtime.Gosched()
 			if err != nil {
 				return total, err
@@ -182,7 +182,8 @@ func copyBulk(write func([]byte) (int, error), r io.Reader, buf []byte) (total i
 	}
 }
 
-// heldConn holds back what is written to it between hold and release.
+// heldConn collects what is written to it between hold and release, and hands it
+// to the network in one call.
 type heldConn struct {
 	net.Conn
 
@@ -191,13 +192,14 @@ type heldConn struct {
 	held    []byte
 }
 
-// hold is told how much may be written until release, before encryption.
+// hold begins to collect. At most so many bytes, before encryption, are written
+// until release.
 func (c *heldConn) hold(most int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.holding = true
 	if c.held == nil || cap(c.held) < most {
-		c.held = make([]byte, 0, most+most/128+256) // a record's own bytes
+		c.held = make([]byte, 0, most+most/128+256) // with the header and tag of each record
 	}
 }
 
