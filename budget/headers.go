@@ -19,8 +19,10 @@ type RateInfo struct {
 	Sent       bool
 	StatusCode int // 0 when no answer came
 
+	// A negative limit or remainder means that the key is not limited: then none
+	// of these figures counts.
 	Limit        int       // X-RateLimit-Limit; 0 when absent or nonsense
-	Remaining    int       // X-RateLimit-Remaining, at least 0
+	Remaining    int       // X-RateLimit-Remaining
 	HasRemaining bool      // tells a Remaining of 0 from none
 	Reset        time.Time // X-RateLimit-Reset by the service's clock; zero when absent
 	Date         time.Time // the service's clock; zero when absent
@@ -38,11 +40,10 @@ func ParseRateInfo(h http.Header, status int, now time.Time) RateInfo {
 	if after, ok := lenient.RetryAfter(h.Get("Retry-After"), now); ok {
 		info.RetryAfter = max(0, after)
 	}
-	if n, ok := parseFigure(h.Get("X-RateLimit-Limit"), maxFigure); ok {
-		info.Limit = max(0, int(n))
-	}
-	if n, ok := parseFigure(h.Get("X-RateLimit-Remaining"), maxFigure); ok {
-		info.Remaining, info.HasRemaining = max(0, int(n)), true
+	limit, _ := parseFigure(h.Get("X-RateLimit-Limit"), maxFigure)
+	remaining, left := parseFigure(h.Get("X-RateLimit-Remaining"), maxFigure)
+	if limit >= 0 && remaining >= 0 { // a negative one means not limited
+		info.Limit, info.Remaining, info.HasRemaining = int(limit), int(remaining), left
 	}
 	if n, ok := parseFigure(h.Get("X-RateLimit-Reset"), 1<<36); ok && n > 0 {
 		info.Reset = time.Unix(n, 0)
@@ -50,19 +51,24 @@ func ParseRateInfo(h http.Header, status int, now time.Time) RateInfo {
 	return info
 }
 
-func parseFigure(s string, limit int64) (int64, bool) {
-	if s == "" {
+// parseFigure reads a whole number of at most limit, or any negative one as -1.
+// Anything else is absent, and zero.
+func parseFigure(s string, limit int64) (n int64, ok bool) {
+	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	switch {
+	case n < 0:
+		return -1, true // however far below zero
+	case err != nil || n > limit:
 		return 0, false
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	return n, err == nil && n >= -limit && n <= limit
+	return n, true
 }
 
 // answer is what the meter has to know. A reset is by the service's clock, and so
 // it is read against the service's own date.
 func (i RateInfo) answer(jitter float64) rate.Answer {
 	a := rate.Answer{Refused: i.StatusCode == http.StatusTooManyRequests, RetryAfter: millis(i.RetryAfter), Jitter: jitter}
-	if !i.HasRemaining || i.Reset.IsZero() {
+	if !i.HasRemaining || i.Reset.IsZero() || i.Remaining < 0 || i.Limit < 0 {
 		return a
 	}
 	served := i.Date

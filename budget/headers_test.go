@@ -156,15 +156,18 @@ func TestHeadersOnlyEverLowerTheBudget(t *testing.T) {
 		within int // a minute that the headers describe
 		after  time.Duration
 	}{
-		"no figures":                      {func(time.Time) budget.RateInfo { return answered }, 19, 0},
-		"more is left than we know of":    {figures(5000, time.Minute), 19, 0},
-		"little is left":                  {figures(3, 30*time.Second), 3, 30 * time.Second},
-		"a twentieth is left for others":  {figures(40, time.Minute), 19, 0},
-		"nothing is left":                 {figures(0, 30*time.Second), 0, 30 * time.Second},
-		"a negative remainder is nothing": {figures(-7, 30*time.Second), 0, 30 * time.Second},
-		"the reset has passed":            {figures(0, -time.Second), 19, 0},
-		"the reset is now":                {figures(0, 0), 19, 0},
-		"the reset is next week":          {figures(0, 26*time.Hour), 19, 0},
+		"no figures":                       {func(time.Time) budget.RateInfo { return answered }, 19, 0},
+		"more is left than we know of":     {figures(5000, time.Minute), 19, 0},
+		"little is left":                   {figures(3, 30*time.Second), 3, 30 * time.Second},
+		"a twentieth is left for others":   {figures(40, time.Minute), 19, 0},
+		"nothing is left":                  {figures(0, 30*time.Second), 0, 30 * time.Second},
+		"a negative remainder is no limit": {figures(-1, 25*time.Hour), 19, 0},
+		"a negative limit is none": {func(now time.Time) budget.RateInfo {
+			return budget.RateInfo{StatusCode: 200, Limit: -1, HasRemaining: true, Reset: now.Add(time.Hour)}
+		}, 19, 0},
+		"the reset has passed":   {figures(0, -time.Second), 19, 0},
+		"the reset is now":       {figures(0, 0), 19, 0},
+		"the reset is next week": {figures(0, 26*time.Hour), 19, 0},
 		"no reset": {func(time.Time) budget.RateInfo {
 			return budget.RateInfo{StatusCode: 200, HasRemaining: true}
 		}, 19, 0},

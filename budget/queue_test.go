@@ -117,6 +117,40 @@ func TestAnUploadThatWaitsForItsSlotDoesNotHoldUpPolls(t *testing.T) {
 	})
 }
 
+func TestSubmitsThatWaitForTheirSlotStandInNobodysWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(t, budget.Limits{PerMinute: 10, Concurrent: 3})
+		uploads := take(t, b, 2, budget.ClassSubmit)
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		for range 20 {
+			wg.Go(func() {
+				if p, err := b.Acquire(t.Context(), budget.ClassSubmit); assert.NoError(t, err) {
+					p.Done(answered)
+				}
+			})
+		}
+		synctest.Wait()
+		require.Equal(t, time.Now().UnixNano(), b.Snapshot().NextPoll.UnixNano(), "a poll could go now")
+		start := time.Now()
+		for range 4 {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			p, err := b.Acquire(ctx, budget.ClassPoll)
+			cancel()
+			require.NoError(t, err)
+			require.Zero(t, time.Since(start))
+			p.Done(answered)
+		}
+		doneAll(uploads, answered)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		_, err := b.Acquire(ctx, budget.ClassPoll)
+		require.ErrorIs(t, err, budget.ErrNoRoom, "now the submits have slots, and have gone before")
+	})
+}
+
 func TestWhatCannotBeSentBeforeTheDeadlineFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

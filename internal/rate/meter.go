@@ -81,7 +81,12 @@ func (m *Meter) Room(class Class) bool {
 	if m.concurrent == 0 {
 		return true
 	}
-	return m.InFlight() < m.concurrent && (class != Submit || m.inFlight[Submit] < max(1, m.concurrent-1))
+	return m.InFlight() < m.concurrent && (class != Submit || !m.uploadsFull())
+}
+
+// uploadsFull reports whether uploads have all slots but the one they leave free.
+func (m *Meter) uploadsFull() bool {
+	return m.concurrent > 1 && m.inFlight[Submit] >= m.concurrent-1
 }
 
 // Earliest computes when the request at a position, 1 being the next to be

@@ -109,6 +109,19 @@ func TestPositionCountsWhoGoesBefore(t *testing.T) {
 	}
 }
 
+func TestUploadsThatWaitForASlotAreInNobodysWay(t *testing.T) {
+	t.Parallel()
+	m := rate.New(rate.Limits{Concurrent: 3})
+	before := rate.Waiting{1, 20, 2}
+	require.Equal(t, 24, m.Position(rate.Poll, before))
+	m.Grant(begin, rate.Submit)
+	m.Grant(begin, rate.Submit)
+	assert.Equal(t, 4, m.Position(rate.Poll, before))
+	assert.Equal(t, 22, m.Position(rate.Submit, before))
+	m.Cancel(rate.Submit)
+	assert.Equal(t, 24, m.Position(rate.Poll, before))
+}
+
 func TestA429StopsHalvesOnceABurstAndIsClimbedBackFrom(t *testing.T) {
 	t.Parallel()
 	m := rate.New(rate.Limits{PerMinute: 60})

@@ -39,11 +39,14 @@ func (m *Meter) PassOver(class Class, others Waiting) {
 }
 
 // Position is the place of a request of the class that has these others before
-// it, as far as is known: more urgent ones may still come.
+// it, as far as is known: more urgent ones may still come. Uploads that wait for
+// one of their slots stand in nobody else's way.
 func (m *Meter) Position(class Class, before Waiting) int {
 	own, above := before[class], 0
 	for higher := range class {
-		above += before[higher]
+		if higher != Submit || !m.uploadsFull() {
+			above += before[higher]
+		}
 	}
 	return own + min(above, (own+1)*fairShare) + 1
 }
