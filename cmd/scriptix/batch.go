@@ -21,14 +21,23 @@ type transcription struct {
 	hint   string // how to go on
 	ledger batch.Ledger
 	files  *manifest
+	judge  *judge
 	client *scriptix.Client
 	hooks  *receiver // nil when jobs are polled
 	view   progress
+	health *health
+	causes *causes
 
-	mu      sync.Mutex
-	waiting map[string][]*entry // by key, those fed and not yet reported
-	written map[*entry]bool     // by the sink of this run
-	counts  map[batch.State]int
+	mu       sync.Mutex
+	waiting  map[string][]*entry // by key, those fed and not yet reported
+	written  map[*entry]bool     // by the sink of this run
+	uploaded map[string]bool     // keys of which a byte went out
+	givenUp  map[string]bool     // keys of unknown outcomes that were given up before
+	finished []*entry
+	counts   map[batch.State]int
+	refused  int
+	halted   error // why nothing more is sent: every other recording would fail the same way
+	sent     hours
 }
 
 // openBatch makes everything a run needs. What it refuses has sent nothing.
@@ -42,31 +51,22 @@ func openBatch(ctx context.Context, e *env, s *service, c *callbacks, f *batchFl
 		return nil, err
 	}
 	t := &transcription{
-		env: e, flags: f, hooks: hooks, hint: resumeHint(e, s, c, f),
-		waiting: make(map[string][]*entry), written: make(map[*entry]bool), counts: make(map[batch.State]int),
+		env: e, flags: f, hooks: hooks, hint: resumeHint(e, s, c, f), health: newHealth(s),
+		waiting: make(map[string][]*entry), written: make(map[*entry]bool), uploaded: make(map[string]bool), givenUp: make(map[string]bool), counts: make(map[batch.State]int),
 	}
 	defer func() { //nolint:contextcheck // what is open is closed though ctx has ended
 		if err != nil {
 			t.close()
 		}
 	}()
-	for _, dir := range []string{f.Out, filepath.Dir(f.ledgerPath())} {
-		if err := os.MkdirAll(dir, 0o777); err != nil { //nolint:gosec // the umask decides
-			return nil, usage("%w", err)
-		}
-	}
-	t.ledger, err = openLedger(f.ledgerPath())
-	if err != nil {
-		return nil, err
-	}
-	if t.files, err = openManifest(f.ledgerPath()); err != nil {
+	if err := t.openFiles(); err != nil {
 		return nil, err
 	}
 	budget, err := batch.Budget(t.ledger, s.limits()) //nolint:contextcheck // it belongs to no one call
 	if err != nil {
 		return nil, err
 	}
-	opts := []scriptix.Option{scriptix.WithBudget(budget)}
+	opts := []scriptix.Option{scriptix.WithBudget(budget), scriptix.WithLogger(t.health.logger(s.handler(e)))}
 	if hooks != nil {
 		opts = append(opts, scriptix.WithWebhook(c.callbackURL(hooks), secrets.values...))
 	}
@@ -78,9 +78,44 @@ func openBatch(ctx context.Context, e *env, s *service, c *callbacks, f *batchFl
 		if err != nil {
 			return nil, usage("%s: %w", secrets.place, err)
 		}
-		hooks.serve(h)
+		t.client.OnEvent(t.health.called)
+		nonce := randomHex()
+		hooks.serve(probed(nonce, h))
+		t.checkHooks(ctx, c, nonce)
 	}
 	return t, nil
+}
+
+// checkHooks says at once that callbacks cannot arrive, where that can be seen
+// from here.
+func (t *transcription) checkHooks(ctx context.Context, c *callbacks, nonce string) {
+	if c.WebhookURL == "" || !onLoopback(c.WebhookURL) {
+		return
+	}
+	if err := reaches(ctx, c.WebhookURL, nonce); err != nil {
+		t.env.complain("--webhook-url %s does not lead to --listen %s: %s; jobs are polled instead", c.WebhookURL, c.Listen, explain(err))
+	}
+}
+
+// openFiles opens ledger and manifest, and removes what dead processes left.
+func (t *transcription) openFiles() (err error) {
+	for _, dir := range []string{t.flags.Out, filepath.Dir(t.flags.ledgerPath())} {
+		if err := os.MkdirAll(dir, 0o777); err != nil { //nolint:gosec // the umask decides
+			return usage("%w", err)
+		}
+	}
+	out, err := filepath.Abs(t.flags.Out)
+	if err != nil {
+		return err
+	}
+	if t.ledger, err = openLedger(t.flags.ledgerPath()); err != nil {
+		return err
+	}
+	if t.files, err = openManifest(t.flags.ledgerPath(), out, t.flags.Ledger == ""); err != nil {
+		return err
+	}
+	t.files.sweep(out)
+	return nil
 }
 
 func openLedger(path string) (batch.Ledger, error) {
@@ -96,6 +131,9 @@ func (t *transcription) close() {
 	if t.hooks != nil {
 		t.hooks.close()
 	}
+	if t.files != nil {
+		t.files.close()
+	}
 	if t.ledger != nil {
 		if err := t.ledger.Close(); err != nil {
 			t.env.complain("%s", explain(err))
@@ -103,63 +141,99 @@ func (t *transcription) close() {
 	}
 }
 
-// run transcribes the entries and reports each of them.
-func (t *transcription) run(ctx context.Context, entries []*entry) error {
-	if err := t.files.save(); err != nil {
-		return err
-	}
+// run transcribes the recordings and reports each of them.
+func (t *transcription) run(ctx context.Context, list []recording, judge *judge) error {
+	t.judge = judge
 	started := time.Now()
 	var size int64
-	for _, one := range entries {
-		if info, err := os.Stat(one.Path); err == nil {
-			one.size = info.Size()
-			size += one.size
+	for _, r := range list {
+		if info, err := os.Stat(r.path); err == nil {
+			size += info.Size()
 		}
 	}
-	t.view = newProgress(t.env, len(entries), max(size, 1))
+	t.view = newProgress(t.env, len(list), max(size, 1))
+	t.causes = newCauses(t.view)
+	ctx, stop := t.watch(ctx)
 	options := batch.Options{
 		Ledger: t.ledger, Concurrency: t.flags.Jobs, ResubmitAfter: t.flags.ResubmitAfter, Sink: t.sink,
-		OnProgress: func(in batch.Input, sent, total int64) {
-			t.view.sending(in.Key, t.nameOf(in), sent, total)
-		},
+		OnProgress: t.sending,
 	}
-	stop := context.AfterFunc(ctx, func() {
-		t.view.complain("stopping: nothing new is sent, uploads that are all out get 5 s for their answer; Ctrl-C again ends at once")
-	})
-	err := t.consume(ctx, batch.Run(ctx, t.client, t.feed(ctx, entries), options))
+	err := t.consume(ctx, batch.Run(ctx, t.client, t.feed(ctx, list), options))
 	stop()
+	t.causes.flush(true)
 	t.view.close()
-	if saved := t.files.save(); err == nil {
+	for _, one := range t.finished {
+		one.finish()
+	}
+	if saved := t.files.save(t.files.entries...); err == nil {
 		err = saved
 	}
 	if err != nil {
 		return err
 	}
-	return t.conclude(ctx, len(entries), time.Since(started))
+	return t.conclude(ctx, len(list), time.Since(started))
 }
 
-// feed hands the recordings to the batch, each under the key of its content.
-func (t *transcription) feed(ctx context.Context, entries []*entry) iter.Seq[batch.Input] {
+func (t *transcription) sending(in batch.Input, sent, total int64) {
+	t.mu.Lock()
+	t.uploaded[in.Key] = true
+	t.mu.Unlock()
+	t.health.moved()
+	t.view.sending(in.Key, t.nameOf(in), sent, total)
+}
+
+// feed hands the recordings to the batch, each under the key of its content,
+// those of which something is still to be done.
+func (t *transcription) feed(ctx context.Context, list []recording) iter.Seq[batch.Input] {
 	return func(yield func(batch.Input) bool) {
-		for _, one := range entries {
-			in := batch.Input{Audio: scriptix.File(one.Path), Params: one.Params.submit()}
-			key, err := batch.Key(ctx, in.Audio, in.Params)
+		for _, r := range list {
+			if err := t.halting(); err != nil {
+				t.reject(r, err)
+				continue
+			}
+			d := t.judge.decide(ctx, r)
 			if ctx.Err() != nil {
 				return
 			}
-			if err != nil {
-				t.fail(one, err)
+			if in, ok := t.settle(r, d); ok && !yield(in) {
+				return
+			}
+			if !d.changed || t.judge.resume {
 				continue
 			}
-			in.Key = key
-			t.mu.Lock()
-			t.waiting[key] = append(t.waiting[key], one)
-			t.mu.Unlock()
-			if !yield(in) {
+			d = t.judge.successor(ctx, r, d.entry)
+			if in, ok := t.settle(r, d); ok && !yield(in) {
 				return
 			}
 		}
 	}
+}
+
+// settle deals with a decision, and returns the input for the batch if there is
+// to be one.
+func (t *transcription) settle(r recording, d decision) (in batch.Input, ok bool) {
+	switch d.verdict {
+	case toRefuse:
+		t.refuse(r, d)
+		return in, false
+	case toSkip:
+		t.report(d.entry, batch.Outcome{Key: d.key, JobID: d.job, State: batch.StateSkipped})
+		return in, false
+	case toSend:
+		d.entry.length = audioLength(r.path)
+		if err := t.files.save(d.entry); err != nil { // before a job is made, so that its transcript finds its way
+			t.reject(r, err)
+			return in, false
+		}
+	}
+	if info, err := os.Stat(r.path); err == nil {
+		d.entry.size = info.Size()
+	}
+	t.mu.Lock()
+	t.waiting[d.key] = append(t.waiting[d.key], d.entry)
+	t.givenUp[d.key] = d.phase == batch.Abandoned
+	t.mu.Unlock()
+	return batch.Input{Audio: d.entry.audio(), Params: d.entry.Params.submit(), Key: d.key}, true
 }
 
 // sink writes the files of every recording with this content.
@@ -192,9 +266,7 @@ func (t *transcription) consume(ctx context.Context, outcomes iter.Seq[batch.Out
 		if o.State == batch.StateSkipped {
 			o = t.complete(ctx, one, o)
 		}
-		if err := t.report(one, o); err != nil {
-			return err
-		}
+		t.report(one, o)
 	}
 	return nil
 }

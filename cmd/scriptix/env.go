@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -17,18 +20,25 @@ type env struct {
 	stderr io.Writer
 	getenv func(string) string
 
+	stdinTerminal  bool
 	stdoutTerminal bool
 	stderrTerminal bool
 
-	mu sync.Mutex // a line is written whole
+	quiet  bool        // nothing is told but what failed
+	closed atomic.Bool // whoever read the output has gone
+	stop   func()      // ends the program as SIGTERM does
+	mu     sync.Mutex  // a line is written whole
 }
 
 func processEnv() *env {
-	return &env{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+	e := &env{
+		stdin: os.Stdin, getenv: os.Getenv,
+		stdinTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		stdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTerminal: canDraw(os.Stderr),
 	}
+	e.stdout, e.stderr = out{os.Stdout, e}, out{os.Stderr, e}
+	return e
 }
 
 // canDraw reports whether bars can be drawn: on a terminal that can move its
@@ -58,8 +68,37 @@ func (e *env) object(v any) error {
 	return enc.Encode(v)
 }
 
+// tried deals with a line of output that could not be written. When its reader
+// has gone, as head does, the program stops as it does for SIGTERM.
+func (e *env) tried(err error) {
+	if err != nil && !errors.Is(err, syscall.EPIPE) {
+		e.complain("standard output: %s", explain(err))
+	}
+}
+
+// out is where the process writes to: it notices when nobody reads any more.
+type out struct {
+	io.Writer
+	e *env
+}
+
+func (o out) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if errors.Is(err, syscall.EPIPE) && !o.e.closed.Swap(true) && o.e.stop != nil {
+		o.e.stop()
+	}
+	return n, err
+}
+
 // note writes a line for people beside the output.
 func (e *env) note(format string, args ...any) {
+	if e.quiet {
+		return
+	}
+	e.say(format, args...)
+}
+
+func (e *env) say(format string, args ...any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_, _ = fmt.Fprintf(e.stderr, format+"\n", args...) // nobody is left to be told
@@ -73,4 +112,4 @@ func (e *env) raw(text string) {
 }
 
 // complain writes a line about something that is wrong.
-func (e *env) complain(format string, args ...any) { e.note("scriptix: "+format, args...) }
+func (e *env) complain(format string, args ...any) { e.say("scriptix: "+format, args...) }

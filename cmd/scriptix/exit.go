@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
+	"syscall"
 
 	"github.com/alecthomas/kong"
-
-	"github.com/scriptix-io/scriptix-go"
 )
 
 // The exit codes.
@@ -57,10 +55,16 @@ func parseError(err error) error {
 
 // fail says what went wrong, in one line, and returns the exit code.
 func (e *env) fail(err error) int {
-	if err == nil {
+	switch {
+	case err == nil && e.closed.Load():
+		return exitInterrupted // whoever read the output did not read all of it
+	case err == nil:
 		return exitDone
 	}
 	code := exitFailed
+	if e.closed.Load() && errors.Is(err, syscall.EPIPE) {
+		return exitInterrupted
+	}
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code
 		if exit.quiet {
@@ -71,48 +75,4 @@ func (e *env) fail(err error) int {
 	}
 	e.complain("%s", explain(err))
 	return code
-}
-
-// explain is an error as one line, with what to do about it.
-func explain(err error) string {
-	text := prefixes.Replace(oneLine(err.Error()))
-	if advice := advise(err); advice != "" {
-		return text + "; " + advice
-	}
-	return text
-}
-
-// prefixes are those of the packages below: the program has its own.
-var prefixes = strings.NewReplacer("scriptix: ", "", "batch: ", "", "webhook: ", "", "scriptixtest: ", "")
-
-func advise(err error) string {
-	_, resumable := errors.AsType[*scriptix.UploadInterruptedError](err)
-	switch {
-	case errors.Is(err, scriptix.ErrUnknownOutcome):
-		return "look into the account before it is sent again, for it may be billed twice"
-	case resumable:
-		return "run it again to go on with the upload"
-	case errors.Is(err, scriptix.ErrUnauthorized):
-		return "check the key in $" + keyVariable + " or its file, or run scriptix doctor"
-	case errors.Is(err, scriptix.ErrQuota):
-		return "the account's quota is used up; upgrade the plan or wait"
-	case errors.Is(err, scriptix.ErrForbidden):
-		return "the key lacks the permission for this"
-	case errors.Is(err, scriptix.ErrTooLarge):
-		return "split the recording or encode it smaller"
-	}
-	return ""
-}
-
-// oneLine makes a text fit for one line of a terminal.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return ';'
-		case unicode.IsControl(r):
-			return ' '
-		}
-		return r
-	}, strings.TrimSpace(s))
 }

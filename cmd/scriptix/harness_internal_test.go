@@ -197,6 +197,10 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 			f.Skip = number
 		case "cut":
 			f.Cut = scriptixtest.AfterBody
+		case "delay":
+			d, err := time.ParseDuration(value)
+			ts.Check(err)
+			f.Delay = d
 		case "stall":
 			f.BodyStall = time.Hour
 			if value != "" {
@@ -227,6 +231,17 @@ func served(ts *testscript.TestScript, _ bool, args []string) {
 func njobs(ts *testscript.TestScript, _ bool, args []string) {
 	if got := strconv.Itoa(len(stageOf(ts).fake.Jobs())); got != args[0] {
 		ts.Fatalf("%s jobs, want %s", got, args[0])
+	}
+}
+
+// made N waits until the service has made N jobs since it started.
+func made(ts *testscript.TestScript, _ bool, args []string) {
+	for limit := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		if got := strconv.Itoa(len(stageOf(ts).fake.Jobs())); got == args[0] {
+			return
+		} else if time.Now().After(limit) {
+			ts.Fatalf("%s jobs after %v, want %s", got, patience, args[0])
+		}
 	}
 }
 
@@ -316,9 +331,9 @@ func lineOf(ts *testscript.TestScript, lines <-chan string, pattern string) stri
 	}
 }
 
-// signal NAME INT|KILL sends a signal to a process that was spawned.
+// signal NAME INT|KILL|HUP sends a signal to a process that was spawned.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
-	sig := map[string]os.Signal{"INT": os.Interrupt, "KILL": syscall.SIGKILL}[args[1]]
+	sig := map[string]os.Signal{"INT": os.Interrupt, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]
 	ts.Check(stageOf(ts).spawned[args[0]].cmd.Process.Signal(sig))
 }
 

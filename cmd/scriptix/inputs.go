@@ -1,41 +1,83 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// formats are the extensions that the service documents.
-var formats = []string{".mp3", ".wav", ".flac", ".m4a", ".aac", ".ogg", ".mp4", ".mov", ".avi", ".mkv", ".webm"}
+// formats are the extensions of what is taken from a directory: those that the
+// service documents, and others that it is known to read.
+var formats = []string{
+	".mp3", ".wav", ".flac", ".m4a", ".aac", ".ogg", ".mp4", ".mov", ".avi", ".mkv", ".webm",
+	".opus", ".oga", ".amr", ".wma", ".m4b", ".mka", ".ts", ".3gp",
+}
 
 const standardInput = "-"
+
+// recording is a file that was named, or found below a directory that was.
+type recording struct {
+	path    string // absolute
+	shown   string // as the user would name it
+	dir     string // where it lay below the directory that was named; "" directly in it
+	spooled bool   // a copy of standard input
+
+	entry *entry // its entry, where that is known before it is looked at
+}
+
+// inputs is what arguments stand for.
+type inputs struct {
+	recordings []recording
+	bad        []badEntry     // what cannot be read, or holds nothing
+	leftOut    map[string]int // files by extension
+
+	include []string
+	seen    map[string]bool // by absolute path
+}
+
+// badEntry is something in a tree that is no recording, though it looks like one.
+type badEntry struct{ path, why string }
 
 // expand turns arguments into recordings: files as they are, directories into
 // the recordings below them, and patterns that the shell left alone into what
 // they match. The order is that of the arguments, and of the names within a
-// directory; none comes twice.
-func expand(args []string) ([]string, error) {
-	x := expansion{seen: make(map[string]bool)}
+// directory; none comes twice. Patterns of include take further files from
+// directories.
+func expand(args, include []string) (*inputs, error) {
+	x := &inputs{leftOut: make(map[string]int), include: include, seen: make(map[string]bool)}
+	for _, pattern := range include {
+		if _, err := filepath.Match(pattern, ""); err != nil {
+			return nil, usage("--include %s: %w", pattern, err)
+		}
+	}
 	for _, arg := range args {
 		if err := x.argument(arg); err != nil {
 			return nil, usage("%w", err)
 		}
 	}
-	return x.paths, nil
+	if len(x.recordings) == 0 {
+		return nil, usage("%s", strings.Join(append([]string{x.nothing(args)}, x.problems()...), "; "))
+	}
+	return x, nil
 }
 
-type expansion struct {
-	paths []string
-	seen  map[string]bool // by absolute path
+func (x *inputs) nothing(args []string) string {
+	verb := "holds"
+	if len(args) > 1 {
+		verb = "hold"
+	}
+	return fmt.Sprintf("%s: %s no recording (%s)", strings.Join(args, ", "), verb, strings.ReplaceAll(strings.Join(formats, " "), ".", ""))
 }
 
-func (x *expansion) argument(arg string) error {
+func (x *inputs) argument(arg string) error {
 	if arg == standardInput {
-		x.add(arg)
+		x.add(arg, "")
 		return nil
 	}
 	info, err := os.Stat(arg)
@@ -57,7 +99,8 @@ func (x *expansion) argument(arg string) error {
 	for _, match := range matches {
 		info, err := os.Stat(match)
 		if err != nil {
-			return err
+			x.bad = append(x.bad, badEntry{match, reason(err)})
+			continue
 		}
 		if err := x.existing(match, info); err != nil {
 			return err
@@ -66,48 +109,87 @@ func (x *expansion) argument(arg string) error {
 	return nil
 }
 
-func (x *expansion) existing(path string, info fs.FileInfo) error {
+func (x *inputs) existing(path string, info fs.FileInfo) error {
 	switch {
 	case info.IsDir():
-		return x.directory(path)
+		x.directory(path)
+		return nil
 	case info.Mode().IsRegular():
-		x.add(path)
+		x.file(path, "", info)
 		return nil
 	}
 	return usage("%s: is no regular file; to read a pipe, pass it as standard input with -", path)
 }
 
-// directory adds the recordings below a directory, but for hidden ones.
-func (x *expansion) directory(root string) error {
-	count := 0
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+// directory adds the recordings below a directory. Hidden ones are left alone,
+// and what cannot be read stops nothing.
+func (x *inputs) directory(root string) {
+	_ = filepath.WalkDir(root, func(path string, item fs.DirEntry, err error) error { // every error is kept in x.bad
 		if err != nil {
-			return err
+			x.bad = append(x.bad, badEntry{path, reason(err)})
+			return nil
 		}
-		if path != root && strings.HasPrefix(entry.Name(), ".") {
-			if entry.IsDir() {
+		if path != root && strings.HasPrefix(item.Name(), ".") {
+			if item.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if entry.IsDir() || !slices.Contains(formats, strings.ToLower(filepath.Ext(path))) {
+		if item.IsDir() {
 			return nil
 		}
-		info, err := os.Stat(path) // follows a link to a recording
-		if err != nil || !info.Mode().IsRegular() {
-			return err
-		}
-		count++
-		x.add(path)
+		x.found(root, path)
 		return nil
 	})
-	if err == nil && count == 0 {
-		return usage("%s: holds no recording (%s)", root, strings.ReplaceAll(strings.Join(formats, " "), ".", ""))
-	}
-	return err
 }
 
-func (x *expansion) add(path string) {
+// found looks at a file of a directory.
+func (x *inputs) found(root, path string) {
+	if !x.wanted(path) {
+		x.leftOut[cmp.Or(strings.ToLower(filepath.Ext(path)), "without extension")]++
+		return
+	}
+	info, err := os.Stat(path) // follows a link to a recording
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		x.bad = append(x.bad, badEntry{path, "is a link that leads nowhere"})
+		return
+	case err != nil:
+		x.bad = append(x.bad, badEntry{path, reason(err)})
+		return
+	case !info.Mode().IsRegular():
+		x.bad = append(x.bad, badEntry{path, "is no regular file"})
+		return
+	}
+	dir, err := filepath.Rel(root, filepath.Dir(path))
+	if err != nil || dir == "." {
+		dir = ""
+	}
+	x.file(path, dir, info)
+}
+
+func (x *inputs) wanted(path string) bool {
+	if slices.Contains(formats, strings.ToLower(filepath.Ext(path))) {
+		return true
+	}
+	name := filepath.Base(path)
+	return slices.ContainsFunc(x.include, func(pattern string) bool {
+		matches, _ := filepath.Match(strings.ToLower(pattern), strings.ToLower(name)) // checked before
+		return matches
+	})
+}
+
+// file adds a recording, unless it has no content: that would be billed at some
+// services and refused at others.
+func (x *inputs) file(path, dir string, info fs.FileInfo) {
+	if info.Size() == 0 {
+		x.bad = append(x.bad, badEntry{path, "is empty"})
+		return
+	}
+	x.add(path, strings.ToValidUTF8(dir, ""))
+}
+
+func (x *inputs) add(path, dir string) {
 	name := path
 	if path != standardInput {
 		if abs, err := filepath.Abs(path); err == nil {
@@ -116,6 +198,94 @@ func (x *expansion) add(path string) {
 	}
 	if !x.seen[name] {
 		x.seen[name] = true
-		x.paths = append(x.paths, path)
+		x.recordings = append(x.recordings, recording{path: name, shown: path, dir: dir, spooled: path == standardInput})
 	}
+}
+
+// problems returns what is wrong with the trees and what was left out of them.
+func (x *inputs) problems() []string {
+	lines := x.badLines()
+	if text := x.left(); text != "" {
+		lines = append(lines, text)
+	}
+	return lines
+}
+
+// badLines returns a line for each cause for which something is no recording.
+func (x *inputs) badLines() []string {
+	byCause := make(map[string][]string)
+	for _, b := range x.bad {
+		byCause[b.why] = append(byCause[b.why], b.path)
+	}
+	var lines []string
+	for _, why := range slices.Sorted(maps.Keys(byCause)) {
+		lines = append(lines, several(byCause[why], "files")+": "+plural(why, len(byCause[why])))
+	}
+	return lines
+}
+
+// plural makes a cause that was said of one file one of several.
+func plural(why string, n int) string {
+	if n == 1 {
+		return why
+	}
+	if rest, ok := strings.CutPrefix(why, "is a link that leads"); ok {
+		return "are links that lead" + rest
+	}
+	if rest, ok := strings.CutPrefix(why, "is no regular file"); ok {
+		return "are no regular files" + rest
+	}
+	if rest, ok := strings.CutPrefix(why, "is "); ok {
+		return "are " + rest
+	}
+	return why
+}
+
+// left counts the files that were left out for their extension, and says how
+// they are taken.
+func (x *inputs) left() string {
+	if len(x.leftOut) == 0 {
+		return ""
+	}
+	kinds := slices.SortedFunc(maps.Keys(x.leftOut), func(a, b string) int {
+		return cmp.Or(x.leftOut[b]-x.leftOut[a], cmp.Compare(a, b))
+	})
+	var parts []string
+	for i, kind := range kinds {
+		if i == 6 && len(kinds) > 7 {
+			parts = append(parts, fmt.Sprintf("and %d other kinds", len(kinds)-i))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", x.leftOut[kind], oneLine(kind)))
+	}
+	pattern := "*" + kinds[0]
+	if kinds[0] == "without extension" {
+		pattern = "*"
+	}
+	return fmt.Sprintf("left out: %s; --include %s takes them", strings.Join(parts, ", "), quoted(pattern))
+}
+
+// several names one thing, or counts many and names the first of them.
+func several(names []string, what string) string {
+	switch {
+	case len(names) == 1:
+		return oneLine(names[0])
+	case len(names) <= 3:
+		return fmt.Sprintf("%d %s (%s)", len(names), what, oneLine(strings.Join(names, ", ")))
+	}
+	return fmt.Sprintf("%d %s (%s and %d more)", len(names), what, oneLine(strings.Join(names[:2], ", ")), len(names)-2)
+}
+
+// reason is why a file cannot be used, without its name.
+func reason(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "cannot be read: permission denied"
+	case errors.Is(err, fs.ErrNotExist):
+		return "is a link that leads nowhere"
+	}
+	return "cannot be read: " + err.Error()
 }

@@ -5,17 +5,30 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
-// interruptible returns a context that the first Ctrl-C (or a SIGTERM) ends. The
-// second ends the process: nothing is lost by that either, for what matters is
-// on disk before anything is sent.
+// sameSignal is how close two signals are to be one: a terminal that is closed,
+// and a shell that ends its jobs, send several.
+const sameSignal = 500 * time.Millisecond
+
+// interruptible returns a context that the first Ctrl-C ends, or a SIGTERM, or
+// the end of the terminal, or that of whoever reads the output. A second signal
+// ends the process: nothing is lost by that either, for what matters is on disk
+// before anything is sent.
 func interruptible(ctx context.Context, e *env) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	e.stop = cancel
+	wanted := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		wanted = append(wanted, syscall.SIGHUP)
+	}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, wanted...)
+	signal.Ignore(syscall.SIGPIPE) // a write then fails, which out notices
 	done := make(chan struct{})
 	go func() {
+		var first time.Time
 		for {
 			select {
 			case <-done:
@@ -25,11 +38,14 @@ func interruptible(ctx context.Context, e *env) (context.Context, func()) {
 			if e.stderrTerminal {
 				e.raw("\r") // the terminal wrote ^C, and bars are drawn from the first column on
 			}
-			if ctx.Err() != nil {
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				cancel()
+			case time.Since(first) >= sameSignal:
 				e.complain("interrupted twice")
 				os.Exit(exitInterrupted)
 			}
-			cancel()
 		}
 	}()
 	return ctx, func() {

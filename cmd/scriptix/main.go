@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -16,6 +17,9 @@ import (
 type commands struct {
 	Transcribe transcribeCmd `cmd:"" help:"Transcribe recordings, and go on where an earlier run was stopped."`
 	Resume     resumeCmd     `cmd:"" help:"Go on with what earlier runs of transcribe have left open."`
+	Retry      retryCmd      `cmd:"" help:"Send recordings again that the service has failed."`
+	Resubmit   resubmitCmd   `cmd:"" help:"Send recordings again whose upload had no answer; they may be billed twice."`
+	Abandon    abandonCmd    `cmd:"" help:"Give recordings up whose upload had no answer."`
 	Jobs       jobsCmd       `cmd:"" help:"List what a ledger holds, of a running batch too."`
 	Submit     submitCmd     `cmd:"" help:"Upload recordings and print the ids of their jobs."`
 	Status     statusCmd     `cmd:"" help:"Print how far jobs are."`
@@ -28,6 +32,9 @@ type commands struct {
 	Completion completionCmd `cmd:"" help:"Print the completions of a shell."`
 	Man        manCmd        `cmd:"" hidden:"" help:"Print the manual page."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Help       helpCmd       `cmd:"" help:"Print how a command is used."`
+
+	Quiet bool `short:"q" help:"Tell nothing on standard error but what failed."`
 }
 
 func main() {
@@ -40,22 +47,55 @@ func main() {
 
 // run is one call of the program; it returns the exit code.
 func run(ctx context.Context, e *env, args []string) int {
-	parser, err := newParser(ctx, e)
+	all := new(commands)
+	parser, err := newParser(ctx, e, all)
 	if err != nil {
 		return e.fail(err)
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(asCommand(args))
 	if err != nil {
 		return e.fail(parseError(err))
 	}
+	e.quiet = all.Quiet
 	return e.fail(parsed.Run())
 }
 
-func newParser(ctx context.Context, e *env) (*kong.Kong, error) {
-	return kong.New(&commands{},
+// asCommand turns what is not spelled as a command into one: nothing at all, and
+// --version.
+func asCommand(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	case args[0] == "help" && len(args) == 1:
+		return []string{"--help"}
+	case args[0] == "help" && len(args) == 2 && !strings.HasPrefix(args[1], "-"):
+		return []string{args[1], "--help"}
+	}
+	return args
+}
+
+// helpCmd stands in the list of commands; asCommand turns it into the flag.
+type helpCmd struct {
+	Command string `arg:"" optional:"" help:"The command."`
+}
+
+// Help shows how it is used.
+func (*helpCmd) Help() string {
+	return `Examples:
+  scriptix help
+  scriptix help transcribe`
+}
+
+// Run says what is wrong with the call: a right one does not get here.
+func (c *helpCmd) Run() error { return usage("help takes the name of a command; see scriptix --help") }
+
+func newParser(ctx context.Context, e *env, all *commands) (*kong.Kong, error) {
+	return kong.New(all,
 		kong.Name("scriptix"),
 		kong.Description("Transcribe recordings with Scriptix. The API key is read from $"+keyVariable+" or from a file, never from a flag."),
-		kong.Vars{"base_url": defaultBaseURL},
+		kong.Vars{"base_url": defaultBaseURL, "language_default": "of earlier runs"},
 		kong.Writers(e.stdout, e.stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),

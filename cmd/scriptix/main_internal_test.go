@@ -35,6 +35,7 @@ func TestScripts(t *testing.T) {
 			"fault":    fault,
 			"served":   served,
 			"njobs":    njobs,
+			"made":     made,
 			"requests": requests,
 			"spawn":    spawn,
 			"await":    await,

@@ -1,142 +1,268 @@
 package main
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"unicode/utf8"
 )
 
-// manifest is what a ledger does not know: which file a recording was, and what
-// its transcript is called. It lives beside the ledger, and is changed only by
-// who has that open.
+// manifest is what a ledger does not know: which file a recording was, under
+// which key the ledger has it, and what its transcript is called. It lives
+// beside the ledger, and is changed only by who has that open.
+//
+// The file holds a line that names the version, and then a line for each change
+// of an entry; the last line about an entry is what it is. So a change costs one
+// short write, however many entries there are.
 type manifest struct {
+	path    string
+	entries []*entry
+	byPath  map[string][]*entry
+	byKey   map[string][]*entry // by the ledger's key
+	bySum   map[string][]*entry
+	stems   map[string]bool // taken, with their directory
+
+	dir     string         // in which it was written
+	lines   int            // in the file
+	hashes  map[int]uint64 // of each entry's last line there
+	whole   bool           // the next write writes all of it
+	journal *os.File
+}
+
+type manifestHead struct {
 	Version int      `json:"version"`
-	Entries []*entry `json:"entries"`
-
-	path   string
-	byPath map[string][]*entry
-	stems  map[string]bool // taken, with their directory
+	Dir     pathText `json:"dir,omitempty"`     // of the manifest, when it was written
+	Entries []*entry `json:"entries,omitempty"` // of version 1, which had no further lines
 }
 
-// entry is one recording that is transcribed in one way.
-type entry struct {
-	Path    string   `json:"path"` // absolute
-	Params  params   `json:"params"`
-	Out     string   `json:"out"`     // absolute directory
-	Stem    string   `json:"stem"`    // name of its outputs without extension
-	Formats []string `json:"formats"` //
-	Done    bool     `json:"done,omitempty"`
-	Spooled bool     `json:"spooled,omitempty"` // Path is ours, and removed when it is done
+const manifestVersion = 2
 
-	shown string // as the user named it
-	size  int64
-}
-
-const (
-	manifestVersion = 1
-	maxStem         = 200 // bytes; a file name has 255, and a number and an extension follow
-)
-
-func openManifest(ledger string) (*manifest, error) {
-	m := &manifest{Version: manifestVersion, path: ledger + ".files", byPath: make(map[string][]*entry), stems: make(map[string]bool)}
-	data, err := os.ReadFile(m.path)
-	if errors.Is(err, os.ErrNotExist) {
-		return m, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, m)
-	}
-	if err == nil && m.Version != manifestVersion {
-		err = fmt.Errorf("written by another version of this program (%d)", m.Version)
-	}
+// openManifest reads the manifest beside a ledger, for a run that writes to out.
+// With own, ledger and manifest lie in out, and move with it.
+func openManifest(ledger, out string, own bool) (*manifest, error) {
+	m, err := readManifest(ledger)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", m.path, err)
+		return nil, err
 	}
-	for _, e := range m.Entries {
-		m.index(e)
+	if own {
+		m.relocate(out)
 	}
 	return m, nil
 }
 
-func (m *manifest) save() error {
-	return writeFile(m.path, func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(m)
+func readManifest(ledger string) (*manifest, error) {
+	m := &manifest{path: ledger + ".files", byPath: make(map[string][]*entry), byKey: make(map[string][]*entry), bySum: make(map[string][]*entry), stems: make(map[string]bool), hashes: make(map[int]uint64)}
+	data, err := os.ReadFile(m.path)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		m.whole = true
+		return m, nil
+	}
+	if err == nil {
+		err = m.decode(data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.path, err)
+	}
+	return m, nil
+}
+
+func (m *manifest) decode(data []byte) error {
+	var head manifestHead
+	first, rest, _ := bytes.Cut(data, []byte("\n"))
+	if err := json.Unmarshal(data, &head); err == nil {
+		rest = nil // one document, of version 1 or without entries
+	} else if err := json.Unmarshal(first, &head); err != nil {
+		return err
+	}
+	if head.Version < 1 || head.Version > manifestVersion {
+		return fmt.Errorf("written by another version of this program (%d)", head.Version)
+	}
+	m.dir, m.whole = string(head.Dir), head.Version != manifestVersion
+	latest := make(map[int]*entry)
+	for i, e := range head.Entries {
+		e.N = i + 1
+		latest[e.N] = e
+	}
+	for line := range bytes.Lines(rest) {
+		e := new(entry)
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			m.whole = true // it was cut off while it was written
+			break
+		}
+		if err := json.Unmarshal(line, e); err != nil {
+			return err
+		}
+		m.lines++
+		m.hashes[e.N] = lineHash(line)
+		latest[e.N] = e
+	}
+	for _, e := range latest {
+		m.entries = append(m.entries, e)
+	}
+	slices.SortFunc(m.entries, func(a, b *entry) int { return a.N - b.N })
+	for _, e := range m.entries {
+		m.index(e)
+	}
+	return nil
+}
+
+// relocate finds an output folder again that was moved or copied: what was said
+// of its old place holds for the new one, and so it does for recordings that
+// were moved with it.
+func (m *manifest) relocate(out string) {
+	from := m.dir
+	if from == "" { // version 1 did not say where it was written
+		for _, e := range m.entries {
+			if from != "" && string(e.Out) != from {
+				return
+			}
+			from = string(e.Out)
+		}
+	}
+	if from == "" || from == out {
+		return
+	}
+	to := out
+	for filepath.Base(from) == filepath.Base(to) && filepath.Dir(from) != from && filepath.Dir(to) != to {
+		from, to = filepath.Dir(from), filepath.Dir(to)
+	}
+	m.whole = true
+	m.stems = make(map[string]bool)
+	for _, e := range m.entries {
+		e.Out = pathText(rebase(string(e.Out), from, to))
+		if moved := rebase(string(e.Path), from, to); moved != string(e.Path) && (e.Spooled || exists(moved)) {
+			e.Path = pathText(moved) // and it is still known by its old path
+			m.byPath[moved] = append(m.byPath[moved], e)
+		}
+		m.stems[e.place(e.Stem)] = true
+		e.shown = shorten(string(e.Path))
+	}
+}
+
+// move notes that a recording lies in another place now.
+func (m *manifest) move(e *entry, path string) {
+	e.Path = pathText(path)
+	m.byPath[path] = append(m.byPath[path], e)
+}
+
+// rebase moves a path from below one directory to below another.
+func rebase(path, from, to string) string {
+	rel, err := filepath.Rel(from, path)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return path
+	}
+	return filepath.Join(to, rel)
+}
+
+// save makes entries durable, those of them that have changed.
+func (m *manifest) save(list ...*entry) error {
+	if m.whole || m.lines > 2*len(m.entries)+1000 {
+		return m.saveAll()
+	}
+	text, err := m.encode(list)
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	if m.journal == nil {
+		if m.journal, err = os.OpenFile(m.path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+			return err
+		}
+	}
+	if _, err := m.journal.Write(text); err != nil {
+		m.whole = true // a part of it may be there
+		return fmt.Errorf("%s: %w", m.path, err)
+	}
+	return m.journal.Sync()
+}
+
+func (m *manifest) saveAll() error {
+	m.close()
+	dir, err := filepath.Abs(filepath.Dir(m.path))
+	if err != nil {
+		return err
+	}
+	head, err := json.Marshal(manifestHead{Version: manifestVersion, Dir: pathText(dir)})
+	if err != nil {
+		return err
+	}
+	m.hashes, m.lines = make(map[int]uint64), 0
+	text, err := m.encode(slices.DeleteFunc(slices.Clone(m.entries), func(e *entry) bool { return e.Gone }))
+	if err != nil {
+		return err
+	}
+	err = writeFile(m.path, func(w io.Writer) error {
+		_, err := w.Write(slices.Concat(head, []byte("\n"), text))
+		return err
 	})
+	m.dir, m.whole = dir, err != nil
+	return err
 }
 
-// add returns the entry of a recording: that of an earlier run in which it was
-// transcribed in the same way, or a new one.
-func (m *manifest) add(path string, p params, out string, formats []string, spooled bool) *entry {
-	for _, e := range m.byPath[path] {
-		if e.Params == p && e.Out == out {
-			e.Formats, e.Done = slices.Clone(formats), false
-			return e
+// encode returns the lines of those entries that are not in the file as they are.
+func (m *manifest) encode(list []*entry) ([]byte, error) {
+	var all, line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
+	for _, e := range list {
+		line.Reset()
+		if err := enc.Encode(e); err != nil {
+			return nil, err
 		}
-	}
-	e := &entry{Path: path, Params: p, Out: out, Formats: slices.Clone(formats), Spooled: spooled, shown: path}
-	e.Stem = m.stem(e)
-	m.Entries = append(m.Entries, e)
-	m.index(e)
-	return e
-}
-
-// open returns what has not been done yet.
-func (m *manifest) open() []*entry {
-	var list []*entry
-	for _, e := range m.Entries {
-		if !e.Done {
-			list = append(list, e)
+		hash := lineHash(line.Bytes())
+		if last, written := m.hashes[e.N]; written && last == hash {
+			continue
 		}
+		m.hashes[e.N] = hash
+		m.lines++
+		all.Write(line.Bytes())
 	}
-	return list
+	return all.Bytes(), nil
 }
 
-func (m *manifest) index(e *entry) {
-	m.byPath[e.Path] = append(m.byPath[e.Path], e)
-	m.stems[filepath.Join(e.Out, strings.ToLower(e.Stem))] = true
-	e.shown = shorten(e.Path)
+func lineHash(line []byte) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(line) // never fails
+	return h.Sum64()
 }
 
-// stem names an entry's outputs after its recording, and numbers the name where
-// another recording, or a file that is not ours, has it.
-func (m *manifest) stem(e *entry) string {
-	base := filepath.Base(e.Path)
-	base = strings.TrimSuffix(base, filepath.Ext(base))
-	if e.Spooled {
-		base = "stdin"
-	}
-	if base == "" {
-		base = "recording"
-	}
-	base = strings.ToValidUTF8(base[:min(len(base), maxStem)], "")
-	for n := 1; ; n++ {
-		stem := base
-		if n > 1 {
-			stem = fmt.Sprintf("%s-%d", base, n)
-		}
-		if !m.stems[filepath.Join(e.Out, strings.ToLower(stem))] && !slices.ContainsFunc(e.outputs(stem), exists) {
-			return stem
-		}
+func (m *manifest) close() {
+	if m.journal != nil {
+		_ = m.journal.Close() // every write was synced
+		m.journal = nil
 	}
 }
 
-// outputs are the files that an entry is written to.
-func (e *entry) outputs(stem string) []string {
-	var list []string
-	for _, format := range e.Formats {
-		list = append(list, filepath.Join(e.Out, stem+"."+format))
+// pathText is a path in JSON. One that is not UTF-8 is kept to the byte.
+type pathText string
+
+// MarshalJSON writes a string, or the bytes in base64.
+func (p pathText) MarshalJSON() ([]byte, error) {
+	if utf8.ValidString(string(p)) {
+		return json.Marshal(string(p))
 	}
-	return list
+	return json.Marshal(map[string]string{"base64": base64.StdEncoding.EncodeToString([]byte(p))})
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (p *pathText) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		*p = pathText(text)
+		return nil
+	}
+	var coded struct {
+		Bytes []byte `json:"base64"`
+	}
+	err := json.Unmarshal(data, &coded)
+	*p = pathText(coded.Bytes)
+	return err
 }

@@ -7,6 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
 )
 
 // writeFile replaces the file at path as a whole: whoever looks at it sees what
@@ -62,4 +66,48 @@ func syncDir(dir string) {
 		_ = d.Sync()
 		_ = d.Close()
 	}
+}
+
+// temporaryName matches what temporary makes, with the process that made it.
+var temporaryName = regexp.MustCompile(`^\.scriptix-(\d+)-\d+\.tmp$`)
+
+// sweep removes the temporary files that dead processes left in the folders of
+// the transcripts. Who calls it has the ledger, beside which copies of standard
+// input are made: none of those is another's.
+func (m *manifest) sweep(out string) {
+	dirs := map[string]bool{out: true, filepath.Dir(m.path): true}
+	for _, e := range m.entries {
+		dirs[filepath.Join(string(e.Out), e.Dir)] = true
+	}
+	for dir := range dirs {
+		list, _ := os.ReadDir(dir) // what cannot be read, cannot be swept
+		for _, item := range list {
+			name := item.Name()
+			spool := strings.HasPrefix(name, spoolPrefix) && strings.HasSuffix(name, ".tmp") && dir == filepath.Dir(m.path)
+			match := temporaryName.FindStringSubmatch(name)
+			if spool || match != nil && dead(match[1]) {
+				_ = os.Remove(filepath.Join(dir, name)) // it is in nobody's way
+			}
+		}
+	}
+}
+
+// dead reports whether no process has the number, or only this one, which has
+// made nothing yet.
+func dead(pid string) bool {
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		return false
+	}
+	return n == os.Getpid() || !running(n)
+}
+
+// running reports whether a process of that number exists.
+func running(pid int) bool {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	err = p.Signal(syscall.Signal(0))
+	return err == nil || errors.Is(err, os.ErrPermission)
 }

@@ -14,6 +14,8 @@ type progress interface {
 	ended(size int64, failed bool)
 	// skip takes bytes out that need not be sent.
 	skip(size int64)
+	// status tells what is waited for.
+	status(s status)
 	// printf writes a line to standard output, and complain one to standard
 	// error, without harm to what is shown.
 	printf(format string, args ...any) error
@@ -22,11 +24,17 @@ type progress interface {
 	close()
 }
 
+// status is what a run waits for, or what stands in its way.
+type status struct {
+	obstacle string // names what stands in the way, whatever its text counts down; "" when nothing does
+	text     string
+}
+
 // newProgress shows count recordings of size bytes in all; with a size of 0 there is
 // no bar for the whole.
 func newProgress(e *env, count int, size int64) progress {
-	if e.stderrTerminal {
-		return newBars(e, count, size)
+	if e.stderrTerminal && !e.quiet {
+		return newScreen(e, count, size)
 	}
-	return &lines{e: e, told: make(map[string]time.Time)}
+	return &lines{e: e, told: make(map[string]time.Time), count: count, started: time.Now()}
 }

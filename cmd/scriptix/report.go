@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,7 +16,7 @@ import (
 // reported is an outcome as --json prints it.
 type reported struct {
 	File     string   `json:"file"`
-	State    string   `json:"state"` // done, skipped, failed, rejected, unknown or interrupted
+	State    string   `json:"state"` // done, skipped, refused, failed, rejected, unknown or interrupted
 	JobID    string   `json:"job_id,omitempty"`
 	Outputs  []string `json:"outputs,omitempty"`
 	Seconds  float64  `json:"duration_seconds,omitempty"` // of the audio
@@ -25,155 +25,211 @@ type reported struct {
 	Error    string   `json:"error,omitempty"`
 }
 
-// report prints what became of one recording.
-func (t *transcription) report(one *entry, o batch.Outcome) error {
-	t.mu.Lock()
-	t.counts[o.State]++
-	t.mu.Unlock()
+// stateRefused is that of a recording which this program would not send.
+const stateRefused = "refused"
+
+// report tells what became of one recording.
+func (t *transcription) report(one *entry, o batch.Outcome) {
+	t.tally(one, o)
 	t.view.sent(o.Key)
+	t.health.ended(o)
 	line := reported{File: one.shown, State: string(o.State), JobID: o.JobID, Source: string(o.Source), Attempts: o.Attempts}
-	switch o.State {
-	case batch.StateDone:
-		t.view.ended(one.size, false)
-		one.finish()
-	case batch.StateSkipped:
-		t.view.skip(one.size)
-		one.finish()
-	default:
-		t.view.ended(one.size, true)
-	}
 	if o.Transcript != nil {
 		line.Seconds = o.Transcript.Duration.Seconds()
 	}
-	if o.State == batch.StateDone || o.State == batch.StateSkipped {
+	var why cause
+	switch o.State {
+	case batch.StateDone, batch.StateSkipped:
 		for _, path := range one.outputs(one.Stem) {
 			line.Outputs = append(line.Outputs, shorten(path))
 		}
-	} else {
-		line.Error = outcomeProblem(o)
+	default:
+		why = t.cause(one, o)
+		line.Error = why.text
 	}
-	if t.flags.JSON {
-		return t.env.object(line)
-	}
-	return t.say(line)
+	t.tell(line, why)
 }
 
-func (t *transcription) say(line reported) error {
-	switch batch.State(line.State) {
+// tally counts an outcome, and the hours that were sent for it.
+func (t *transcription) tally(one *entry, o batch.Outcome) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts[o.State]++
+	switch o.State {
 	case batch.StateDone:
-		return t.view.printf("%s: done, %s", oneLine(line.File), oneLine(together(line.Outputs)))
+		t.view.ended(one.size, false)
+		t.finished = append(t.finished, one)
 	case batch.StateSkipped:
-		return t.view.printf("%s: skipped, done before", oneLine(line.File))
-	case batch.StateInterrupted:
-		if line.Error == "" {
-			return nil // the last line says it for all of them
-		}
+		t.view.skip(one.size)
+		t.finished = append(t.finished, one)
+	default:
+		t.view.ended(one.size, true)
 	}
-	t.view.complain("%s: %s", oneLine(line.File), line.Error)
-	return nil
+	if errors.Is(o.Err, scriptix.ErrUnauthorized) || errors.Is(o.Err, scriptix.ErrQuota) && o.State == batch.StateRejected {
+		t.halted = o.Err
+	}
+	billed := o.JobID != "" || o.State == batch.StateUnknown
+	if !billed || !t.uploaded[o.Key] {
+		return
+	}
+	delete(t.uploaded, o.Key) // its copies were not sent
+	length := one.length
+	if o.Transcript != nil && o.Transcript.Duration > 0 {
+		length = o.Transcript.Duration
+	}
+	t.sent.add(length)
 }
 
-// outcomeProblem says in one line why there is no transcript; "" for what was
-// merely stopped.
-func outcomeProblem(o batch.Outcome) string {
+func (t *transcription) halting() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.halted
+}
+
+// tell prints an outcome.
+func (t *transcription) tell(line reported, why cause) {
 	switch {
-	case o.State == batch.StateFailed:
-		if failed, ok := errors.AsType[*scriptix.JobFailedError](o.Err); ok && failed.Job.Failure != "" {
-			return fmt.Sprintf("job %s failed: %s", o.JobID, oneLine(failed.Job.Failure))
-		}
-		return fmt.Sprintf("job %s failed, and the service does not say why", o.JobID)
-	case o.State == batch.StateUnknown:
-		return explain(o.Err) + ", or send it again with --resubmit-after"
-	case o.State == batch.StateInterrupted && errors.Is(o.Err, context.Canceled):
-		return ""
-	case o.Err == nil:
-		return "no reason was given"
+	case t.flags.JSON:
+		t.env.tried(t.env.object(line))
+	case line.State == string(batch.StateDone):
+		t.env.tried(t.view.printf("%s: done, %s", oneLine(line.File), oneLine(together(line.Outputs))))
+	case line.State == string(batch.StateSkipped):
+		t.env.tried(t.view.printf("%s: skipped, done before", oneLine(line.File)))
 	}
-	return explain(o.Err)
-}
-
-// fail reports a recording that never got as far as the batch.
-func (t *transcription) fail(one *entry, err error) {
-	if err := t.report(one, batch.Outcome{State: batch.StateRejected, Err: err}); err != nil {
-		t.env.complain("%s", explain(err))
+	if why.text != "" && !t.flags.JSON {
+		t.causes.add(line.File, why)
 	}
 }
 
-// conclude says how it went, and makes the exit code of it.
+// refuse reports a recording that is not sent.
+func (t *transcription) refuse(r recording, d decision) {
+	if d.err != nil && (errors.Is(d.err, scriptix.ErrAudio) || d.entry == nil) {
+		t.reject(r, d.err)
+		return
+	}
+	why := refusal(d)
+	if d.entry != nil && !d.entry.Done {
+		t.files.drop(d.entry)
+	}
+	t.mu.Lock()
+	t.refused++
+	t.mu.Unlock()
+	t.view.ended(0, true)
+	t.tell(reported{File: r.shown, State: stateRefused, Error: why.text}, why)
+}
+
+// refusal is why a recording is not sent, in words.
+func refusal(d decision) cause {
+	if d.err != nil {
+		text := explain(d.err)
+		many := strings.NewReplacer("it is a ", "are each a ", "it is an ", "are each an ", "it is ", "are ", "and no recording;", "and no recordings;", "sends it", "sends them").Replace(text)
+		return cause{text: text, many: many}
+	}
+	was, would := differences(d.was, d.would)
+	return cause{
+		text: fmt.Sprintf("was transcribed with %s; add --again to pay for it anew with %s", was, would),
+		many: fmt.Sprintf("were transcribed with %s; add --again to pay for them anew with %s", was, would),
+		hold: true,
+	}
+}
+
+// reject reports a recording that never got as far as the batch.
+func (t *transcription) reject(r recording, err error) {
+	one := r.entry
+	if one == nil {
+		one = &entry{Path: pathText(r.path)}
+	}
+	one.shown = r.shown
+	t.report(one, batch.Outcome{State: batch.StateRejected, Err: err})
+}
+
+// conclude says how it went, and makes the exit code of it. Its last line tells
+// what was sent.
 func (t *transcription) conclude(ctx context.Context, all int, took time.Duration) error {
 	t.mu.Lock()
 	n := t.counts
 	t.mu.Unlock()
 	done, skipped := n[batch.StateDone], n[batch.StateSkipped]
 	failed := n[batch.StateFailed] + n[batch.StateRejected] + n[batch.StateUnknown]
-	open := all - done - skipped - failed
+	open := max(all-done-skipped-failed-t.refused, 0)
 	words := []string{fmt.Sprintf("%d done", done)}
 	for _, part := range []struct {
 		n    int
 		word string
-	}{{skipped, "skipped"}, {failed, "failed"}, {open, "open"}} {
+	}{{skipped, "skipped"}, {t.refused, "refused"}, {failed, "failed"}, {open, "open"}} {
 		if part.n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", part.n, part.word))
 		}
 	}
-	t.env.note("%s in %v", strings.Join(words, ", "), took.Round(100*time.Millisecond))
+	code := exitDone
 	switch {
 	case ctx.Err() != nil && open > 0:
-		return interrupted("interrupted; nothing is lost or paid twice, go on with: %s", t.hint)
-	case failed+open > 0:
-		return errTold
+		code = exitInterrupted
+		t.env.complain("%s; nothing is lost or paid twice, go on with: %s", t.ending(ctx), t.hint)
+	case failed+open+t.refused > 0:
+		code = exitFailed
 	}
-	return nil
+	t.env.note("%s in %s; %s sent", strings.Join(words, ", "), durationText(took.Round(100*time.Millisecond)), t.sent)
+	if code == exitDone {
+		return nil
+	}
+	return &exitError{code: code, quiet: true, err: io.ErrUnexpectedEOF}
 }
 
-// finish notes that an entry is done, and removes what was kept for it.
-func (e *entry) finish() {
-	e.Done = true
-	if e.Spooled {
-		_ = os.Remove(e.Path) // a copy of standard input
+// ending is why a run stopped before its end.
+func (t *transcription) ending(ctx context.Context) string {
+	if gaveUp, ok := errors.AsType[*patienceError](context.Cause(ctx)); ok {
+		return gaveUp.Error()
 	}
+	return "interrupted"
 }
 
-// write writes the entry's files, and makes no difference if they are there.
-func (e *entry) write(t *scriptix.Transcript, embed bool) error {
-	for i, path := range e.outputs(e.Stem) {
-		source := media{name: filepath.Base(e.shown), path: e.Path, page: path, embed: embed, gone: e.Spooled && !embed}
-		if err := writeTranscript(path, e.Formats[i], t, source); err != nil {
-			return err
+// cause says in a line why there is no transcript; none for what was merely
+// stopped.
+func (t *transcription) cause(one *entry, o batch.Outcome) cause {
+	name := quoted(one.shown)
+	switch {
+	case o.State == batch.StateFailed:
+		again := func(name string) string { return "; try again with: " + t.command("retry", name) }
+		if failed, ok := errors.AsType[*scriptix.JobFailedError](o.Err); ok && failed.Job.Failure != "" {
+			why := oneLine(failed.Job.Failure)
+			return cause{text: fmt.Sprintf("job %s failed: %s", o.JobID, why) + again(name), many: "failed: " + why + again("NAME...")}
 		}
+		return cause{text: fmt.Sprintf("job %s failed, and the service does not say why", o.JobID) + again(name), many: "failed, and the service does not say why" + again("NAME...")}
+	case o.State == batch.StateUnknown && t.wasGivenUp(o.Key):
+		const text = "given up after an upload without an answer; send "
+		return cause{text: "was " + text + "it again with: " + t.command("resubmit", name), many: "were " + text + "them again with: " + t.command("resubmit", "NAME...")}
+	case o.State == batch.StateUnknown:
+		return cause{text: explain(o.Err) + "; then: " + t.either(name), many: explain(o.Err) + "; then: " + t.either("NAME...")}
+	case o.State == batch.StateInterrupted && errors.Is(o.Err, context.Canceled):
+		return cause{}
+	case o.Err == nil:
+		return cause{text: "no reason was given", many: "no reason was given"}
 	}
-	return nil
+	text := explain(o.Err)
+	return cause{text: text, many: strings.ReplaceAll(text, filepath.Base(one.shown), "..."), hold: errors.Is(o.Err, scriptix.ErrUnauthorized) || errors.Is(o.Err, scriptix.ErrQuota)}
 }
 
-// complete reports whether all of the entry's files are there.
-func (e *entry) complete() bool {
-	for _, path := range e.outputs(e.Stem) {
-		if !exists(path) {
-			return false
-		}
-	}
-	return true
+// wasGivenUp reports whether an unknown outcome was given up before this run.
+func (t *transcription) wasGivenUp(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.givenUp[key]
 }
 
-// together writes the paths of one recording as a shell's braces do, since they
-// differ in their extensions alone.
-func together(paths []string) string {
-	if len(paths) < 2 {
-		return strings.Join(paths, "")
-	}
-	var extensions []string
-	for _, path := range paths {
-		extensions = append(extensions, strings.TrimPrefix(filepath.Ext(path), "."))
-	}
-	return strings.TrimSuffix(paths[0], filepath.Ext(paths[0])) + ".{" + strings.Join(extensions, ",") + "}"
+// either is what can be done about an unknown outcome.
+func (t *transcription) either(name string) string {
+	return t.command("resubmit", name) + ", or " + t.command("abandon", name)
 }
 
-// shorten is a path as seen from here, where that is shorter.
-func shorten(path string) string {
-	if here, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(here, path); err == nil && len(rel) < len(path) {
-			return rel
-		}
+// command is a command of this program about a recording of this ledger.
+func (t *transcription) command(verb, name string) string {
+	words := []string{"scriptix", verb, name}
+	if t.flags.Out != "." {
+		words = append(words, "--out", quoted(t.flags.Out))
 	}
-	return path
+	if t.flags.Ledger != "" {
+		words = append(words, "--ledger", quoted(t.flags.Ledger))
+	}
+	return strings.Join(words, " ")
 }

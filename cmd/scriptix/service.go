@@ -38,14 +38,22 @@ func (s *service) client(e *env, opts ...scriptix.Option) (*scriptix.Client, err
 		scriptix.WithLimits(s.limits()),
 		scriptix.WithApplication("scriptix-cli", scriptix.Version),
 	}
-	if s.Verbose {
-		all = append(all, scriptix.WithLogger(slog.New(slog.NewTextHandler(lineWriter{e}, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	if h := s.handler(e); h != nil {
+		all = append(all, scriptix.WithLogger(slog.New(h)))
 	}
 	c, err := scriptix.New(key.values[0], append(all, opts...)...)
 	if err != nil {
 		return nil, usage("%w", err)
 	}
 	return c, nil
+}
+
+// handler writes the client's log where --verbose asks for it; else it is nil.
+func (s *service) handler(e *env) slog.Handler {
+	if !s.Verbose {
+		return nil
+	}
+	return slog.NewTextHandler(lineWriter{e}, &slog.HandlerOptions{Level: slog.LevelDebug})
 }
 
 // lineWriter lets a logger share standard error with the other lines.
@@ -55,22 +63,6 @@ func (w lineWriter) Write(p []byte) (int, error) {
 	w.e.mu.Lock()
 	defer w.e.mu.Unlock()
 	return w.e.stderr.Write(p)
-}
-
-// params is how a recording is to be transcribed.
-type params struct {
-	Language    string `short:"l" default:"auto" placeholder:"CODE" help:"Language of the recordings, as en or nl-pol; auto lets the service find out." json:"language"`
-	Diarization bool   `short:"d" help:"Tell the speakers apart." json:"diarization,omitempty"`
-	Timestamps  string `enum:"segment,word" default:"segment" placeholder:"FINENESS" help:"Times per segment or per word." json:"timestamps,omitempty"`
-	Model       string `placeholder:"KEY" help:"Custom model." json:"model,omitempty"`
-	GlossaryID  int64  `name:"glossary-id" placeholder:"N" help:"Glossary of the account." json:"glossary_id,omitempty"`
-}
-
-func (p *params) submit() scriptix.SubmitParams {
-	return scriptix.SubmitParams{
-		Language: p.Language, Diarization: p.Diarization, Timestamps: scriptix.Timestamps(p.Timestamps),
-		Model: p.Model, GlossaryID: p.GlossaryID,
-	}
 }
 
 // describe is a job in a line.

@@ -17,7 +17,7 @@ import (
 // what was interrupted finds the same file when the same bytes are piped again,
 // and resume finds it without them.
 func (e *env) spool(ctx context.Context, dir string) (path string, err error) {
-	tmp, err := os.CreateTemp(dir, ".scriptix-stdin-*.tmp")
+	tmp, err := os.CreateTemp(dir, spoolPrefix+"*.tmp")
 	if err != nil {
 		return "", fmt.Errorf("standard input: %w", err)
 	}
@@ -35,9 +35,11 @@ func (e *env) spool(ctx context.Context, dir string) (path string, err error) {
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return "", fmt.Errorf("standard input: %w", err)
 	}
-	path = filepath.Join(dir, ".scriptix-stdin-"+hex.EncodeToString(hash.Sum(nil)[:8])+sniff(head.data))
+	path = filepath.Join(dir, spoolPrefix+hex.EncodeToString(hash.Sum(nil)[:8])+sniff(head.data))
 	return path, os.Rename(tmp.Name(), path)
 }
+
+const spoolPrefix = ".scriptix-stdin-"
 
 // sniff tells the extension from the first bytes, for the service goes by it.
 func sniff(head []byte) string {

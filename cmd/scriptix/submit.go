@@ -3,17 +3,21 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/scriptix-io/scriptix-go"
 )
 
 type submitCmd struct {
 	service
-	params
+	paramFlags
 	Files      []string `arg:"" name:"file" help:"Recordings, directories or patterns; - is standard input."`
 	WebhookURL string   `name:"webhook-url" placeholder:"URL" help:"Where the service is to send its callbacks."`
+	Force      bool     `help:"Send files that are no recordings by their first bytes."`
 	JSON       bool     `help:"Print one JSON object per recording."`
 }
 
@@ -29,10 +33,15 @@ func (*submitCmd) Help() string {
 }
 
 // Run uploads one recording after the other and prints the ids of their jobs.
-func (c *submitCmd) Run(ctx context.Context, e *env) error {
-	files, err := expand(c.Files)
+func (c *submitCmd) Run(ctx context.Context, e *env, parsed *kong.Context) error {
+	c.given = givenFlags(parsed)
+	in, err := expand(c.Files, nil)
 	if err != nil {
 		return err
+	}
+	var files []string
+	for _, r := range in.recordings {
+		files = append(files, r.shown)
 	}
 	client, err := c.client(e)
 	if err != nil {
@@ -66,9 +75,9 @@ func (c *submitCmd) Run(ctx context.Context, e *env) error {
 		}
 	}
 	if failed {
-		return errTold
+		return in.also(e, errTold)
 	}
-	return nil
+	return in.also(e, nil)
 }
 
 func (c *submitCmd) submitOne(ctx context.Context, e *env, client *scriptix.Client, view progress, file string) (*scriptix.Job, error) {
@@ -81,7 +90,10 @@ func (c *submitCmd) submitOne(ctx context.Context, e *env, client *scriptix.Clie
 		defer func() { _ = os.Remove(spooled) }() // a copy in a temporary directory
 		path = spooled
 	}
-	p := c.submit()
+	if kind, err := foreignKind(path); err == nil && kind != "" && !c.Force {
+		return nil, fmt.Errorf("it is %s and no recording; --force sends it all the same", kind)
+	}
+	p := c.over(params{Language: "auto"}).submit()
 	p.WebhookURL = c.WebhookURL
 	defer view.sent(file)
 	return client.STT.Submit(ctx, scriptix.File(path), p, scriptix.OnProgress(func(sent, total int64) {

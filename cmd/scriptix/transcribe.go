@@ -2,18 +2,26 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 type transcribeCmd struct {
 	service
-	params
+	paramFlags
 	callbacks
 	batchFlags
-	Paths  []string `arg:"" name:"path" help:"Recordings, directories or patterns; - is standard input."`
-	Format []string `short:"f" default:"json,txt" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html (${default})."`
+	Paths   []string `arg:"" optional:"" name:"path" help:"Recordings, directories or patterns; - is standard input. Without any, what the folder remembers is printed."`
+	Format  []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html (json,txt)."`
+	Include []string `placeholder:"PATTERN" sep:"none" help:"Take files of other extensions from directories too, as '*.aiff'; may be given several times."`
+	Flat    bool     `help:"All transcripts in one folder, instead of folders as the recordings lie in."`
+	Again   bool     `help:"Pay anew for recordings that were transcribed with other parameters; the transcripts get names of their own."`
+	Force   bool     `help:"Send files that are no recordings by their first bytes."`
+
+	dryFlags
 }
 
 // batchFlags are those of transcribe and resume.
@@ -21,7 +29,8 @@ type batchFlags struct {
 	Out           string        `short:"o" default:"." placeholder:"DIR" help:"Directory for the transcripts (the present one)."`
 	Ledger        string        `placeholder:"FILE" help:"What was sent and done is remembered here (.scriptix.db in --out)."`
 	Jobs          int           `short:"j" placeholder:"N" help:"Uploads at once (one less than the plan's requests at once)."`
-	ResubmitAfter time.Duration `name:"resubmit-after" placeholder:"DURATION" help:"Send a recording again whose upload had no answer for so long. It may be billed twice. Without it, never."`
+	Patience      time.Duration `default:"2m" placeholder:"DURATION" help:"Give up when the service has never answered for so long; 0 goes on (${default})."`
+	ResubmitAfter time.Duration `name:"resubmit-after" placeholder:"DURATION" help:"Send a recording again whose upload had no answer for so long. It may be billed twice (never)."`
 	EmbedAudio    bool          `name:"embed-audio" help:"Put the recording into the html page, up to 360 MiB; without, the page plays the file where it is."`
 	JSON          bool          `help:"Print one JSON object per recording."`
 }
@@ -32,6 +41,8 @@ func (f *batchFlags) check() error {
 		return usage("--jobs %d: is negative", f.Jobs)
 	case f.ResubmitAfter < 0:
 		return usage("--resubmit-after %v: is negative", f.ResubmitAfter)
+	case f.Patience < 0:
+		return usage("--patience %v: is negative", f.Patience)
 	}
 	return nil
 }
@@ -46,80 +57,123 @@ func (f *batchFlags) ledgerPath() string {
 // Help says what makes a second call cheap.
 func (*transcribeCmd) Help() string {
 	return `Each recording is paid for once: the ledger knows it by its content, and what is done is skipped. After an interruption, a crash or kill -9 run the same again, or scriptix resume.
-With --listen and --webhook-url the service calls back; without, jobs are polled. Ctrl-C stops and says how to go on, twice ends at once.`
+The folder of --out remembers language, diarization, timestamps, model, glossary, plan and formats: flags that are left out take these values. A recording that was transcribed with other parameters is not sent again unless --again says so.
+With --listen and --webhook-url the service calls back; without, jobs are polled. Ctrl-C stops and says how to go on, twice ends at once.
+
+Examples:
+  scriptix transcribe calls/ --language en --diarization --out transcripts
+  scriptix transcribe calls/ --out transcripts --dry-run`
 }
 
 // Run transcribes recordings and writes their transcripts.
-func (c *transcribeCmd) Run(ctx context.Context, e *env) error {
-	formats, err := checkFormats(c.Format)
-	if err != nil {
-		return err
+func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) error {
+	c.given = givenFlags(parsed)
+	var formats []string
+	if c.given["format"] {
+		var err error
+		if formats, err = checkFormats(c.Format); err != nil {
+			return err
+		}
 	}
 	if err := c.check(); err != nil {
-		return err
-	}
-	paths, err := expand(c.Paths)
-	if err != nil {
 		return err
 	}
 	out, err := filepath.Abs(c.Out)
 	if err != nil {
 		return err
 	}
+	memory, err := recall(c.Out, c.ledgerPath())
+	if err != nil {
+		return err
+	}
+	if len(c.Paths) == 0 {
+		return c.remembered(e, memory)
+	}
+	in, err := expand(c.Paths, c.Include)
+	if err != nil {
+		return err
+	}
+	now, told, err := c.resolve(memory, formats)
+	if err != nil {
+		return err
+	}
+	c.Plan = now.Plan
+	j := &judge{out: out, now: now, flags: &c.paramFlags, format: formats, again: c.Again, force: c.Force, flat: c.Flat}
+	if c.DryRun {
+		return c.dryRun(ctx, e, j, in, told)
+	}
 	b, err := openBatch(ctx, e, &c.service, &c.callbacks, &c.batchFlags)
 	if err != nil {
 		return err
 	}
 	defer b.close() //nolint:contextcheck // what is open is closed though ctx has ended
-	var entries []*entry
-	for _, path := range paths {
-		full, spooled := path, path == standardInput
-		if spooled {
-			if full, err = e.spool(ctx, filepath.Dir(c.ledgerPath())); err != nil {
+	if text := told.words(); text != "" {
+		e.note("%s", text)
+	}
+	if !now.same(memory) || memory.place != filepath.Join(c.Out, settingsName) {
+		if err := now.save(c.Out); err != nil {
+			return err
+		}
+	}
+	j.ledger, j.files = b.ledger, b.files
+	if err := b.enlist(ctx, j, in.recordings); err != nil {
+		return err
+	}
+	err = b.run(ctx, in.recordings, j)
+	return in.also(e, err)
+}
+
+// enlist makes an entry for each recording that has none, before anything is
+// sent: resume knows of all that were asked for.
+func (t *transcription) enlist(ctx context.Context, j *judge, list []recording) error {
+	var added []*entry
+	for i := range list {
+		r := &list[i]
+		if r.spooled {
+			path, err := t.env.spool(ctx, filepath.Dir(t.flags.ledgerPath()))
+			if err != nil {
 				if ctx.Err() != nil {
 					return interrupted("interrupted while standard input was read; nothing was sent, pipe it again")
 				}
 				return err
 			}
+			if r.path, err = filepath.Abs(path); err != nil {
+				return err
+			}
 		}
-		if full, err = filepath.Abs(full); err != nil {
-			return err
+		if len(t.files.of(r.path, j.out)) == 0 {
+			r.entry = t.files.add(j.entryOf(*r, j.flags.over(j.now.params)))
+			added = append(added, r.entry)
 		}
-		one := b.files.add(full, c.params, out, formats, spooled)
-		one.shown = path
-		entries = append(entries, one)
 	}
-	return b.run(ctx, entries)
+	return t.files.save(added...)
 }
 
-type resumeCmd struct {
-	service
-	callbacks
-	batchFlags
+// remembered prints what an output folder remembers.
+func (c *transcribeCmd) remembered(e *env, memory *settings) error {
+	if memory == nil {
+		return usage("%s remembers nothing yet: name recordings to transcribe, and their language with -l en, say, or -l auto", shown(c.Out))
+	}
+	if c.JSON {
+		return e.object(memory)
+	}
+	list := append(memory.params.words(), "formats "+strings.Join(memory.Formats, ","))
+	if memory.Plan != "" {
+		list = append(list, "plan "+memory.Plan)
+	}
+	return e.printf("%s (from %s)", strings.Join(list, ", "), shown(memory.place))
 }
 
-// Help says what is gone on with.
-func (*resumeCmd) Help() string {
-	return "The recordings, their parameters and formats are those of the earlier runs of transcribe on the same ledger; only the flags below are given anew."
-}
-
-// Run goes on with every recording that is not done.
-func (c *resumeCmd) Run(ctx context.Context, e *env) error {
-	if err := c.check(); err != nil {
-		return err
+// also tells what else was found in the trees, after a run that ended with err.
+func (x *inputs) also(e *env, err error) error {
+	for _, line := range x.badLines() {
+		e.complain("%s", line)
 	}
-	if _, err := os.Stat(c.ledgerPath()); err != nil {
-		return usage("%s: there is no ledger to resume; name it with --out or --ledger", c.ledgerPath())
+	if text := x.left(); text != "" {
+		e.note("%s", text)
 	}
-	b, err := openBatch(ctx, e, &c.service, &c.callbacks, &c.batchFlags)
-	if err != nil {
-		return err
+	if err == nil && len(x.bad) > 0 {
+		return errTold
 	}
-	defer b.close() //nolint:contextcheck // what is open is closed though ctx has ended
-	entries := b.files.open()
-	if len(entries) == 0 {
-		e.note("nothing is left to be done")
-		return nil
-	}
-	return b.run(ctx, entries)
+	return err
 }

@@ -130,25 +130,26 @@ func TestOutputsOfDifferentRecordingsNeverShareAName(t *testing.T) {
 	out := t.TempDir()
 	ledger := filepath.Join(out, "ledger")
 	require.NoError(t, os.WriteFile(filepath.Join(out, "mine.json"), nil, 0o600))
-	m, err := openManifest(ledger)
+	m, err := openManifest(ledger, out, true)
 	require.NoError(t, err)
 	en, nl := params{Language: "en"}, params{Language: "nl"}
 	formats := []string{"json"}
-	stem := func(path string, p params) string { return m.add(path, p, out, formats, false).Stem }
+	stem := func(path string, p params) string {
+		return m.add(&entry{Path: pathText(path), Params: p, Out: pathText(out), Formats: formats}).Stem
+	}
 	assert.Equal(t, "a", stem("/x/a.wav", en))
 	assert.Equal(t, "a-2", stem("/y/a.mp3", en))
 	assert.Equal(t, "A-3", stem("/y/A.wav", en), "some file systems do not tell cases apart")
 	assert.Equal(t, "a-4", stem("/x/a.wav", nl))
 	assert.Equal(t, "mine-2", stem("/x/mine.wav", en), "a file of the user's own stays")
-	assert.Equal(t, "a", stem("/x/a.wav", en), "the same recording keeps its name")
 	long := stem("/x/"+strings.Repeat("é", 150)+".wav", en)
 	assert.LessOrEqual(t, len(long), maxStem)
 	assert.Equal(t, strings.Repeat("é", 100), long)
 	require.NoError(t, m.save())
 
-	m, err = openManifest(ledger)
+	m, err = openManifest(ledger, out, true)
 	require.NoError(t, err)
-	assert.Equal(t, "a-2", stem("/y/a.mp3", en), "in a later run, too")
+	assert.Equal(t, "a-2", m.of("/y/a.mp3", out)[0].Stem, "the same recording keeps its name in a later run")
 	assert.Equal(t, "a-5", stem("/z/a.wav", en))
 }
 
@@ -159,7 +160,7 @@ func TestAManifestThatCannotBeReadIsNamed(t *testing.T) {
 			t.Parallel()
 			ledger := filepath.Join(t.TempDir(), "ledger")
 			require.NoError(t, os.WriteFile(ledger+".files", []byte(text), 0o600))
-			_, err := openManifest(ledger)
+			_, err := openManifest(ledger, filepath.Dir(ledger), true)
 			require.ErrorContains(t, err, ledger+".files: ")
 		})
 	}
@@ -167,10 +168,10 @@ func TestAManifestThatCannotBeReadIsNamed(t *testing.T) {
 
 func TestALabelFitsAndKeepsBothEnds(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "calls/a.wav", label("calls/a.wav"))
-	assert.Equal(t, "a.wav", label(strings.Repeat("deep/", 20)+"a.wav"))
-	long := label("beginning" + strings.Repeat("-", 100) + "end.wav")
-	assert.Len(t, []rune(long), nameWidth-1)
+	assert.Equal(t, "calls/a.wav", shortName("calls/a.wav", 35))
+	assert.Equal(t, "a.wav", shortName(strings.Repeat("deep/", 20)+"a.wav", 35))
+	long := shortName("beginning"+strings.Repeat("-", 100)+"end.wav", 35)
+	assert.Len(t, []rune(long), 35)
 	assert.True(t, strings.HasPrefix(long, "beginning") && strings.HasSuffix(long, "end.wav"), long)
 }
 

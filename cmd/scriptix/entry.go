@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scriptix-io/scriptix-go"
+)
+
+// entry is one recording that is transcribed in one way.
+type entry struct {
+	N       int      `json:"n"`    // numbers the entries of a manifest
+	Path    pathText `json:"path"` // absolute; "" when only the ledger knows of the recording
+	Params  params   `json:"params"`
+	Out     pathText `json:"out"`           // absolute directory
+	Dir     string   `json:"dir,omitempty"` // below Out, as the recording lay below what was named
+	Stem    string   `json:"stem"`          // name of its outputs without extension
+	Formats []string `json:"formats"`
+	Done    bool     `json:"done,omitempty"`    // its files were written
+	Spooled bool     `json:"spooled,omitempty"` // Path is ours, and removed when it is done
+	Gone    bool     `json:"gone,omitempty"`    // it is no entry any more
+
+	Key     string `json:"key,omitempty"`     // of content and parameters; "" until the content was read
+	Sum     string `json:"sum,omitempty"`     // SHA-256 of the content
+	Try     int    `json:"try,omitempty"`     // jobs that failed and were made anew: each is a record of its own
+	Written string `json:"written,omitempty"` // the record whose transcript the files hold
+	Size    int64  `json:"size,omitempty"`    // of the file when Key was made
+	ModTime int64  `json:"mtime,omitempty"`   // and its time, in nanoseconds; 0 when that proves nothing
+
+	shown  string // as the user named it
+	size   int64
+	length time.Duration
+}
+
+const maxStem = 200 // bytes; a file name has 255, and a number and an extension follow
+
+// record returns the key under which the ledger has the entry.
+func (e *entry) record() string {
+	if e.Try == 0 || e.Key == "" {
+		return e.Key
+	}
+	return fmt.Sprintf("%s-%d", e.Key, e.Try+1)
+}
+
+// grain is how long after its last change a file's time proves nothing: the next
+// change may fall into the same tick of the file system's clock.
+const grain = 2 * time.Second
+
+// stamp keeps what a file looked like when its content was read.
+func (e *entry) stamp(before, after fs.FileInfo) {
+	e.Size, e.ModTime = after.Size(), 0
+	settled := time.Since(after.ModTime()) > grain
+	if settled && before.Size() == after.Size() && before.ModTime().Equal(after.ModTime()) {
+		e.ModTime = after.ModTime().UnixNano()
+	}
+}
+
+// unchanged reports whether the file is known to have the content of Key.
+func (e *entry) unchanged(info fs.FileInfo) bool {
+	return e.Key != "" && e.ModTime != 0 && info != nil && info.Size() == e.Size && info.ModTime().UnixNano() == e.ModTime
+}
+
+// add makes the entry of a recording.
+func (m *manifest) add(e *entry) *entry {
+	e.N = 1
+	if n := len(m.entries); n > 0 {
+		e.N = m.entries[n-1].N + 1
+	}
+	e.Stem = m.stem(e)
+	m.entries = append(m.entries, e)
+	name := e.shown
+	m.index(e)
+	if name != "" {
+		e.shown = name
+	}
+	return e
+}
+
+// drop takes an entry out that came to nothing.
+func (m *manifest) drop(e *entry) {
+	e.Gone = true
+	m.byPath[string(e.Path)] = slices.DeleteFunc(m.byPath[string(e.Path)], func(o *entry) bool { return o == e })
+	delete(m.stems, e.place(e.Stem))
+}
+
+// of returns the entries of a recording whose transcripts go to out.
+func (m *manifest) of(path, out string) []*entry {
+	var list []*entry
+	for _, e := range m.byPath[path] {
+		if string(e.Out) == out && !e.Gone {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+func (m *manifest) index(e *entry) {
+	if e.Gone {
+		return
+	}
+	m.byPath[string(e.Path)] = append(m.byPath[string(e.Path)], e)
+	m.stems[e.place(e.Stem)] = true
+	e.shown = shorten(string(e.Path))
+	if e.Key != "" {
+		m.byKey[e.record()] = append(m.byKey[e.record()], e)
+		m.bySum[e.Sum] = append(m.bySum[e.Sum], e)
+	}
+}
+
+// identify notes which content an entry is of.
+func (m *manifest) identify(e *entry, key, sum string) {
+	if e.Key == key && e.Sum == sum {
+		return
+	}
+	if e.Key != "" && e.Key != key {
+		if e.Done && e.Written == "" {
+			e.Written = e.record() // its files hold that, and not what is to come
+		}
+		e.Try, e.Done = 0, false
+	}
+	e.Key, e.Sum = key, sum
+	m.byKey[e.record()] = append(m.byKey[e.record()], e)
+	m.bySum[sum] = append(m.bySum[sum], e)
+}
+
+// place is where a stem stands among all that are taken. Some file systems do
+// not tell cases apart.
+func (e *entry) place(stem string) string {
+	return strings.ToLower(filepath.Join(string(e.Out), e.Dir, stem))
+}
+
+// stem names an entry's outputs after its recording, and numbers the name where
+// another recording, or a file that is not ours, has it.
+func (m *manifest) stem(e *entry) string {
+	base := e.Stem // a wish
+	if base == "" {
+		base = filepath.Base(string(e.Path))
+		base = strings.TrimSuffix(base, filepath.Ext(base))
+	}
+	if e.Spooled {
+		base = "stdin"
+	}
+	base = strings.ToValidUTF8(base[:min(len(base), maxStem)], "")
+	if base == "" || base == "." {
+		base = "recording"
+	}
+	for n := 1; ; n++ {
+		stem := base
+		if n > 1 {
+			stem = fmt.Sprintf("%s-%d", base, n)
+		}
+		if !m.stems[e.place(stem)] && !slices.ContainsFunc(e.outputs(stem), exists) {
+			return stem
+		}
+	}
+}
+
+// outputs are the files that an entry is written to.
+func (e *entry) outputs(stem string) []string {
+	var list []string
+	for _, format := range e.Formats {
+		list = append(list, filepath.Join(string(e.Out), e.Dir, stem+"."+format))
+	}
+	return list
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// finish notes that an entry is done, and removes what was kept for it.
+func (e *entry) finish() {
+	e.Done, e.Written = true, e.record()
+	if e.Spooled {
+		_ = os.Remove(string(e.Path)) // a copy of standard input
+	}
+}
+
+// write writes the entry's files, and makes no difference if they are there.
+func (e *entry) write(t *scriptix.Transcript, embed bool) error {
+	if err := os.MkdirAll(filepath.Join(string(e.Out), e.Dir), 0o777); err != nil { //nolint:gosec // the umask decides
+		return err
+	}
+	for i, path := range e.outputs(e.Stem) {
+		source := media{name: filepath.Base(e.shown), path: string(e.Path), page: path, embed: embed, gone: e.Spooled && !embed || !exists(string(e.Path))}
+		if source.gone {
+			source.embed = false
+		}
+		if err := writeTranscript(path, e.Formats[i], t, source); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete reports whether all of the entry's files are there, and hold the
+// transcript of its record.
+func (e *entry) complete() bool {
+	if e.Written != "" && e.Written != e.record() {
+		return false
+	}
+	return !slices.ContainsFunc(e.outputs(e.Stem), func(path string) bool { return !exists(path) })
+}
+
+// audio is what is sent. Without a path nothing can be: only the transcript of
+// its job is brought home.
+func (e *entry) audio() scriptix.Audio {
+	if e.Path != "" {
+		return scriptix.File(string(e.Path))
+	}
+	return scriptix.Opener(e.shown, 0, func(context.Context, int64) (io.ReadCloser, error) {
+		return nil, errors.New("where the recording lies is not known here")
+	})
+}
