@@ -44,6 +44,15 @@ func Opener(name string, size int64, open func(ctx context.Context, offset int64
 	return Audio{audio.Opener(name, size, open)}
 }
 
+// FromURL is media that the service fetches itself, from an http or https URL
+// that it can reach: nothing is read here, so [OnProgress] is never called, and
+// Open and Digest are [ErrUnsupported]. Its name is the last element of the URL's
+// path. Only the session dialect has it; in another Submit is [ErrUnsupported].
+func FromURL(rawURL string) Audio { return Audio{audio.Remote(rawURL)} }
+
+// URL is the URL given to [FromURL], "" for audio that is read here.
+func (a Audio) URL() string { return a.src.Link() }
+
 // Name is the file name that the service gets to see.
 func (a Audio) Name() string { return a.src.Name() }
 

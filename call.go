@@ -20,14 +20,18 @@ type call struct {
 	op     string
 	jobID  string
 	method string
-	path   []string    // elements below apiPath, escaped one by one
+	path   []string // elements below apiPath, escaped one by one
+	query  url.Values
 	url    *url.URL    // instead of path: one that the service named
 	header http.Header // beside the ones every call has
+	accept string      // of the answer; "": JSON
 	class  Class
 	limit  int64   // bytes of a 2xx's body that are read; 0: maxAnswer
 	body   payload // nil: none
 	billed bool    // a second one costs money: rule 1 of retry.go
 	single bool    // one attempt, whatever comes
+	lax    bool    // the key may stand in any header, so that a success teaches nothing
+	to     sink    // takes a 2xx's body as it comes, in place of the answer; such a call is repeated only before that
 	works  bool    // the service works before it answers: WithAnswerTimeout
 	permit Permit  // of the budget, if the caller has it already; for a single attempt
 }
@@ -35,6 +39,9 @@ type call struct {
 // payload is a request body that is opened afresh for each attempt, for the
 // length of ctx.
 type payload func(ctx context.Context) (*audio.Body, error)
+
+// sink takes the body of an answer.
+type sink func(header http.Header, body io.Reader) error
 
 // answer is a 2xx, read whole.
 type answer struct {
@@ -52,31 +59,10 @@ const (
 	maxResult = 256 << 20
 )
 
-// do makes a call and decodes its answer as a T that passes check.
-func do[T any](ctx context.Context, c *core, k call, check func(*T) error) (*T, error) {
-	ans, err := c.send(ctx, k)
-	if err != nil {
-		return nil, err
-	}
-	return decode(c, k, ans, check)
-}
-
-// decode reads an answer as a T. What is none, or does not pass check, is
-// [ErrBadAnswer].
-func decode[T any](c *core, k call, ans *answer, check func(*T) error) (*T, error) {
-	v := new(T)
-	if err := json.Unmarshal(ans.body, v); err != nil {
-		return nil, c.badAnswer(k, ans, err)
-	}
-	if err := check(v); err != nil {
-		return nil, c.badAnswer(k, ans, err)
-	}
-	return v, nil
-}
-
-// send makes a call under the retry policy.
-func (c *core) send(ctx context.Context, k call) (*answer, error) {
-	x := &exchange{core: c, call: k, ctx: ctx}
+// sendIn makes a call under the retry policy, the key in the header of that
+// number.
+func (c *core) sendIn(ctx context.Context, header int, k call) (*answer, error) {
+	x := &exchange{core: c, call: k, ctx: ctx, header: header}
 	target, err := c.target(k)
 	if err != nil {
 		return nil, &Error{Op: k.op, JobID: k.jobID, Err: err}
@@ -101,7 +87,7 @@ func (c *core) target(k call) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &url.URL{Scheme: c.base.Scheme, Host: c.base.Host, Path: plain, RawPath: escaped}, nil
+	return &url.URL{Scheme: c.base.Scheme, Host: c.base.Host, Path: plain, RawPath: escaped, RawQuery: k.query.Encode()}, nil
 }
 
 // badAnswer is a 2xx that is no answer to the question.
@@ -244,7 +230,9 @@ func (a attempt) read(watchdog *audio.Watchdog, resp *http.Response) (r received
 	x := a.x
 	defer resp.Body.Close()
 	answer := &incoming{Reader: resp.Body, watchdog: watchdog, parent: x.ctx}
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 && x.call.to != nil {
+		r.err = x.call.to(resp.Header, answer)
+	} else if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		limit := x.call.limit
 		if limit == 0 {
 			limit = maxAnswer

@@ -28,7 +28,10 @@ const Version = "0.1.0"
 // make one per key and share it, because the key's request budget and the waiting
 // jobs belong to it.
 type Client struct {
-	STT *STTService
+	STT        *STTService
+	Documents  *DocumentService
+	Models     *ModelService
+	Glossaries *GlossaryService
 
 	core *core
 }
@@ -47,6 +50,8 @@ type core struct {
 	handler     http.Handler
 	waits       *watch.Scheduler
 	hooks       hooks
+	dialect     *spoken
+	secrets     []redact.Secret // of callbacks, the first one is sent
 }
 
 // New makes a client. It does no I/O and reads no environment. It fails on an
@@ -58,7 +63,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	}
 	c := &core{
 		key: redact.Keep(cfg.key), base: cfg.base, userAgent: userAgent(cfg.application), cfg: cfg,
-		transport: cfg.transport, budget: cfg.budget, redact: redact.New(cfg.key), callbackURL: redact.Keep(cfg.callbackURL),
+		transport: cfg.transport, budget: cfg.budget, redact: redact.New(cfg.key, cfg.sentSecrets()...), dialect: cfg.dialect.speak(), callbackURL: redact.Keep(cfg.callbackURL),
 	}
 	if c.transport == nil {
 		c.transport = transport.New()
@@ -71,8 +76,11 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	}
 	cfg.retry = cfg.retry.withDefaults()
 	cfg.key, cfg.callbackURL = "", ""
-	client := &Client{STT: &STTService{core: c}, core: c}
-	c.waits = watch.New(poller{c}, c.callbackURL() != "")
+	client := &Client{STT: &STTService{c}, Documents: &DocumentService{c}, Models: &ModelService{c}, Glossaries: &GlossaryService{c}, core: c}
+	c.waits = watch.New(poller{c}, c.dialect.table.signed && c.callbackURL() != "")
+	for _, s := range cfg.secrets {
+		c.secrets = append(c.secrets, redact.Keep(s))
+	}
 	if len(cfg.secrets) > 0 {
 		h, err := webhook.NewHandler(client.Deliver, cfg.secrets)
 		if err != nil {

@@ -21,7 +21,7 @@ const module = "github.com/scriptix-io/scriptix-go"
 var edges = map[string][]string{
 	".": {
 		"budget", "webhook", "internal/watch", "internal/audio", "internal/transport", "internal/redact", "internal/lenient",
-		"github.com/google/go-querystring/query", "github.com/hashicorp/go-retryablehttp",
+		"internal/dialect", "github.com/google/go-querystring/query", "github.com/hashicorp/go-retryablehttp",
 	},
 	"budget":             {"internal/rate", "internal/lenient"},
 	"webhook":            {"internal/lenient"},
@@ -35,6 +35,7 @@ var edges = map[string][]string{
 	"internal/transport": {},
 	"internal/redact":    {},
 	"internal/lenient":   {},
+	"internal/dialect":   {"internal/lenient"},
 	"internal/step":      {".", "batch/ledger"},
 	"batch":              {".", "webhook", "budget", "internal/step", "batch/ledger", "batch/internal/boltledger"},
 	"batch/ledger":       {},

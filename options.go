@@ -31,6 +31,7 @@ type config struct {
 	answerTimeout  time.Duration
 	resumableAbove int64
 	chunkSize      int64
+	dialect        Dialect
 }
 
 const (
@@ -47,7 +48,7 @@ func newConfig(key string, opts []Option) (*config, error) {
 		return nil, err
 	}
 	cfg := &config{
-		key: key, base: base, limits: DefaultLimits, logger: slog.New(slog.DiscardHandler),
+		key: key, base: base, dialect: DialectSTT, limits: DefaultLimits, logger: slog.New(slog.DiscardHandler),
 		idleTimeout: defaultIdleTimeout, answerTimeout: defaultAnswerTimeout, resumableAbove: defaultResumableAbove, chunkSize: defaultChunkSize,
 	}
 	switch {
@@ -65,7 +66,27 @@ func newConfig(key string, opts []Option) (*config, error) {
 			return nil, fmt.Errorf("scriptix: %w", err)
 		}
 	}
-	return cfg, nil
+	return cfg, cfg.checkSecrets()
+}
+
+// checkSecrets refuses a secret that could not travel with a callback in a
+// dialect whose callbacks carry it in a header.
+func (c *config) checkSecrets() error {
+	if c.dialect.table.signed || len(c.secrets) == 0 {
+		return nil
+	}
+	if strings.ContainsFunc(c.secrets[0], func(r rune) bool { return r < ' ' || r > '~' }) || strings.TrimSpace(c.secrets[0]) != c.secrets[0] {
+		return errors.New("scriptix: webhook: the first secret holds a character that cannot stand in a header, in which this dialect's callbacks carry it")
+	}
+	return nil
+}
+
+// sentSecrets are those that the service gets to see, and may quote.
+func (c *config) sentSecrets() []string {
+	if c.dialect.table.signed || len(c.secrets) == 0 {
+		return nil
+	}
+	return c.secrets[:1]
 }
 
 // WithBaseURL sends calls to another address than https://api.scriptix.io: an

@@ -109,6 +109,7 @@ func TestTheRootPackageLinksLittle(t *testing.T) {
 		"github.com/scriptix-io/scriptix-go/budget",
 		"github.com/scriptix-io/scriptix-go/webhook",
 		"github.com/scriptix-io/scriptix-go/internal/audio",
+		"github.com/scriptix-io/scriptix-go/internal/dialect",
 		"github.com/scriptix-io/scriptix-go/internal/due",
 		"github.com/scriptix-io/scriptix-go/internal/lenient",
 		"github.com/scriptix-io/scriptix-go/internal/rate",

@@ -173,6 +173,9 @@ func (c *core) localFailure(ctx context.Context, op string, err error) error {
 
 // metadata is what Upload-Metadata tells the service of the recording.
 func (u *upload) metadata(ctx context.Context, fields url.Values) (string, error) {
+	if add := u.core.dialect.table.metadata; add != nil {
+		add(u.core, fields)
+	}
 	kind, err := u.part.Audio.MediaType(ctx)
 	if err != nil {
 		return "", err

@@ -52,9 +52,10 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 // the hooks of a retryablehttp.Client made for this call alone, so they know
 // the operation, the wire and the deadline.
 type exchange struct {
-	core *core
-	call call
-	ctx  context.Context //nolint:containedctx // lives as long as the call
+	core   *core
+	call   call
+	header int             // of those the key may be in
+	ctx    context.Context //nolint:containedctx // lives as long as the call
 
 	attempts int
 	sent     *audio.Outgoing // the last attempt's body
@@ -73,7 +74,11 @@ type verdict struct {
 
 // run sends the call until it succeeds, is refused or may not be repeated.
 func (x *exchange) run(target *url.URL) (*answer, error) {
-	header := http.Header{"Authorization": {"Bearer " + x.core.key()}, "User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
+	header := http.Header{"User-Agent": {x.core.userAgent}, "Accept": {"application/json"}}
+	if x.call.accept != "" {
+		header.Set("Accept", x.call.accept)
+	}
+	x.core.dialect.key(header, x.header, x.core.key())
 	maps.Copy(header, x.call.header)
 	policy := x.core.cfg.retry
 	rc := retryablehttp.Client{
@@ -206,7 +211,7 @@ func (x *exchange) accepted(resp *http.Response) verdict {
 	if x.call.billed {
 		return verdict{err: x.unknown(e)}
 	}
-	return verdict{err: e, again: !ended && !errors.Is(err, errTooLong)}
+	return verdict{err: e, again: !ended && !errors.Is(err, errTooLong) && x.call.to == nil}
 }
 
 // canReopen reports whether the body can go out again: a Reader of which a byte

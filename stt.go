@@ -156,7 +156,10 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	if err != nil {
 		return nil, err
 	}
-	if sub.resumable || x.Size > s.core.cfg.resumableAbove {
+	if a.src.Link() != "" {
+		return s.submitURL(ctx, op, a, fields, sub)
+	}
+	if s.core.dialect.table.chunks || sub.resumable || x.Size > s.core.cfg.resumableAbove {
 		return s.startUpload(ctx, a, x, fields, sub)
 	}
 	meter := audio.NewMeter(sub.progress, x.Size)
@@ -167,17 +170,21 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	if err != nil {
 		return nil, err
 	}
-	job, err := decode(s.core, k, ans, func(j *Job) error {
-		if j.ID == "" {
-			return errors.New("it names no job")
-		}
-		return nil
-	})
+	return s.core.submitted(k, ans, readJob)
+}
+
+// submitted reads the answer to a submit. One that names no job leaves it open
+// whether there is one.
+func (c *core) submitted(k call, ans *answer, read func([]byte) (*Job, error)) (*Job, error) {
+	job, err := read(ans.body)
+	if err == nil && job.ID == "" {
+		err = errors.New("it names no job")
+	}
 	if err != nil {
-		return nil, &UnknownOutcomeError{Sent: ans.sent, Size: ans.size, Err: err}
+		return nil, &UnknownOutcomeError{Sent: ans.sent, Size: ans.size, Err: c.badAnswer(k, ans, err)}
 	}
 	job.Source = SourceSubmit
-	s.core.waits.Submitted(toWatch(*job))
+	c.waits.Submitted(toWatch(*job))
 	return job, nil
 }
 
@@ -207,17 +214,22 @@ func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, err
 	if jobID == "" {
 		return nil, invalid(op, "job id", "is empty")
 	}
-	k := call{op: op, jobID: jobID, method: http.MethodGet, path: pathResult(jobID), class: ClassResult, limit: maxResult}
+	table := s.core.dialect.table
+	k := call{op: op, jobID: jobID, method: http.MethodGet, path: table.result(jobID), class: ClassResult, limit: maxResult}
 	ans, err := s.core.send(ctx, k)
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusConflict) {
 			e.Err = ErrNotReady
+			if e.StatusCode == http.StatusNotFound && table.fallback != nil {
+				if t := table.fallback(ctx, s, jobID); t != nil {
+					return t, nil
+				}
+			}
 		}
 		return nil, err
 	}
-	t := new(Transcript)
-	err = json.Unmarshal(ans.body, t)
-	status, transcript := resultHead(ans.body)
+	out, err := table.decode(ans.body, s.core.dialect.unit)
+	t, status := out.transcript, out.job.Status
 	switch {
 	case ans.status == http.StatusAccepted,
 		err == nil && status != "" && !status.Terminal() && len(t.Segments) == 0:
@@ -225,13 +237,12 @@ func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, err
 	case err != nil:
 		return nil, s.core.badAnswer(k, ans, err)
 	case status.Terminal() && !status.Succeeded():
-		job := Job{Status: status}
-		_ = json.Unmarshal(ans.body, &job) // an object, as was seen above
+		job := out.job
 		job.ID, job.Source = jobID, SourcePoll
 		return nil, &JobFailedError{Job: job}
 	case t.JobID != "" && t.JobID != jobID:
 		return nil, s.core.badAnswer(k, ans, fmt.Errorf("it is about job %q", redact.Line(t.JobID, 128)))
-	case !transcript:
+	case !out.held:
 		return nil, s.core.badAnswer(k, ans, errors.New("it holds no transcript"))
 	}
 	t.JobID = jobID
@@ -303,24 +314,6 @@ func (s *STTService) readyResult(ctx context.Context, job *Job) (*Transcript, er
 	}
 }
 
-// status asks how the job of a call is.
-func (c *core) status(ctx context.Context, k call) (*Job, error) {
-	k.op, k.method, k.path = "stt.status", http.MethodGet, pathStatus(k.jobID)
-	if k.jobID == "" {
-		return nil, invalid(k.op, "job id", "is empty")
-	}
-	return do(ctx, c, k, func(j *Job) error {
-		switch {
-		case j.Status == "":
-			return errors.New("it holds no status")
-		case j.ID != "" && j.ID != k.jobID:
-			return fmt.Errorf("it is about job %q", redact.Line(j.ID, 128))
-		}
-		j.ID, j.Source = k.jobID, SourcePoll
-		return nil
-	})
-}
-
 func newSubmission(op string, opts []SubmitOption) (*submission, error) {
 	sub := new(submission)
 	for i, opt := range opts {
@@ -352,12 +345,13 @@ func (s *STTService) fields(op string, p SubmitParams) (url.Values, error) {
 		return nil, &Error{Op: op, Err: err}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Extra)) {
-		if name == "" || name == audioField || slices.Contains(ownFields, name) {
+		if name == "" || slices.Contains(s.core.dialect.table.own, name) {
 			return nil, invalid(op, "extra", fmt.Sprintf("%q cannot be given there", name))
 		}
 		fields[name] = slices.Clone(p.Extra[name])
 	}
+	if adapt := s.core.dialect.table.adapt; adapt != nil {
+		return fields, adapt(op, p, fields)
+	}
 	return fields, nil
 }
-
-var ownFields = []string{"language", "diarization", "timestamps", "model", "glossary_id", "webhook_url"}

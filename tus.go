@@ -276,12 +276,12 @@ func (u *upload) job(ctx context.Context) (*Job, error) {
 // job is there and its id is all that is missing.
 func (u *upload) lookUp(ctx context.Context) (*Job, error) {
 	id := fileID(u.url)
-	k := call{op: "files.info", method: http.MethodGet, path: pathFile(id), class: ClassResult}
+	k := call{op: "files.info", method: http.MethodGet, path: pathFile(id), class: ClassResult, lax: true}
 	ans, err := u.core.send(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	jobID, err := fileJobID(ans.body, id)
+	jobID, err := u.core.dialect.table.fileJob(ans.body, id)
 	if err != nil {
 		return nil, u.core.badAnswer(k, ans, err)
 	}

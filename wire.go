@@ -230,6 +230,23 @@ func (s *Segment) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+func readJob(data []byte) (*Job, error) {
+	job := new(Job)
+	return job, json.Unmarshal(data, job)
+}
+
+// readTranscript reads an answer to the question of the result.
+func readTranscript(data []byte, _ time.Duration) (outcome, error) {
+	t := new(Transcript)
+	err := json.Unmarshal(data, t)
+	out := outcome{transcript: t}
+	out.job.Status, out.held = resultHead(data)
+	if s := out.job.Status; err == nil && s.Terminal() && !s.Succeeded() {
+		_ = json.Unmarshal(data, &out.job) // an object, as was seen above
+	}
+	return out, err
+}
+
 // resultHead returns the status a result carries, "" when it has none, and
 // whether it holds a transcript, which is empty where nobody speaks.
 func resultHead(raw json.RawMessage) (status Status, transcript bool) {

@@ -90,7 +90,7 @@ func (s *Server) makeDocument(id, key string) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j.documentID <= 0 {
-		j.documentID = int64(900_000 + j.number)
+		j.documentID = 900_000 + j.number
 	}
 	return answer{status: http.StatusCreated, body: compact(envelope{Count: 1, Total: 1, Result: map[string]any{"id": j.documentID}})}
 }

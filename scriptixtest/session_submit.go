@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -66,11 +67,11 @@ func readSessionFields(fields map[string]json.RawMessage, u *Upload) *answer {
 			a := invalid(name, "must be a boolean")
 			return &a
 		case wantsFlag:
-			u.Fields.Set(name, fmt.Sprint(flag))
+			u.Fields.Set(name, strconv.FormatBool(flag))
 		case json.Unmarshal(raw, &text) == nil:
 			u.Fields.Set(name, text)
 		case json.Unmarshal(raw, &flag) == nil:
-			u.Fields.Set(name, fmt.Sprint(flag))
+			u.Fields.Set(name, strconv.FormatBool(flag))
 		default:
 			a := invalid(name, "must be a text")
 			return &a

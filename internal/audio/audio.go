@@ -42,6 +42,7 @@ var Err = errors.New("scriptix: audio cannot be read")
 // Audio is a recording: where its bytes come from and what it is called.
 type Audio struct {
 	name string
+	link string                 // of what the service fetches itself
 	size int64                  // -1 where it is known only once opened, or never
 	stat func() (Extent, error) // what can be told without opening: how large it is, and what is wrong with it
 	open func(ctx context.Context, offset int64) (*source, error)

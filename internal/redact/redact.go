@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -29,9 +30,15 @@ var (
 // from elsewhere.
 type Redactor func(string) string
 
-// New makes the redactor of a key.
-func New(key string) Redactor {
+// New makes the redactor of a key, and of secrets that may stand in a URL's path.
+func New(key string, secrets ...string) Redactor {
+	secrets = slices.Clone(secrets)
 	return func(s string) string {
+		for _, secret := range secrets {
+			for _, text := range []string{secret, url.PathEscape(secret)} {
+				s = strings.ReplaceAll(s, text, "[secret]")
+			}
+		}
 		if key != "" && strings.Contains(s, key) {
 			s = strings.ReplaceAll(s, key, "[key]")
 		}

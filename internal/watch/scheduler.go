@@ -32,6 +32,7 @@ type Scheduler struct {
 	warned   bool // it was logged that they do not arrive
 	warn     bool // to be logged once the lock is released
 	stats    Stats
+	hints    hints
 
 	active   int             // watchers whose All runs
 	ctx      context.Context //nolint:containedctx // of the polls; ends when nobody waits

@@ -20,7 +20,8 @@
 //   - soon, once the service has finished later jobs;
 //   - at once, when a callback reports that it failed, to confirm that, and again
 //     after 5 seconds and more while the service has not caught up;
-//   - when the sender of a callback that could not be stored has repeated it.
+//   - when the sender of a callback that could not be stored has repeated it;
+//   - at once, at most every 30 seconds, when an unsigned message hints at it.
 //
 // Of the jobs that are due at once those go first whose failure is to be
 // confirmed, then those for which somebody waits until a deadline, then those

@@ -1,0 +1,249 @@
+package scriptix_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/scriptixtest"
+)
+
+func TestDocumentsAreReadExportedAndDeletedInEachDialect(t *testing.T) {
+	t.Parallel()
+	for _, v := range variants() {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			fake := scriptixtest.New(t, v.fake, scriptixtest.WithProcessing(time.Millisecond), scriptixtest.WithDownloadLinks(1))
+			fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
+				return scriptixtest.Outcome{
+					Segments: []scriptixtest.Segment{{End: 1250 * time.Millisecond, Text: "good morning", Speaker: "S1"}},
+					Exports:  map[string]string{"docx": "a document"},
+				}
+			})
+			c := newClient(t, fake, quick, scriptix.WithDialect(v.dialect))
+			job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en", Diarization: true})
+			require.NoError(t, err)
+			ended, err := c.STT.Wait(t.Context(), job.ID)
+			require.NoError(t, err)
+
+			got, err := c.Documents.Get(t.Context(), ended.Document())
+			require.NoError(t, err)
+			assert.Equal(t, "good morning", got.Text)
+			require.Len(t, got.Segments, 1)
+			assert.Equal(t, scriptix.Segment{End: 1250 * time.Millisecond, Text: "good morning", Speaker: "S1"}, got.Segments[0])
+
+			var file bytes.Buffer
+			require.NoError(t, c.Documents.Export(t.Context(), ended.Document(), "docx", &file))
+			assert.Equal(t, "a document", file.String())
+			assert.Equal(t, 2, fake.Downloads(), "a redirect, and the file; a key there fails the test")
+			file.Reset()
+			require.NoError(t, c.Documents.Export(t.Context(), scriptix.Document{JobID: job.ID}, "json", &file))
+			assert.Contains(t, file.String(), "good morning", "which is always the body")
+			require.ErrorIs(t, c.Documents.Export(t.Context(), ended.Document(), "midi", io.Discard), scriptix.ErrInvalid, "the service's own word")
+
+			require.NoError(t, c.Documents.Delete(t.Context(), ended.Document()))
+			_, err = c.Documents.Get(t.Context(), ended.Document())
+			require.ErrorIs(t, err, scriptix.ErrNotFound)
+			_, err = c.Documents.Get(t.Context(), scriptix.Document{})
+			require.ErrorIs(t, err, scriptix.ErrInvalid)
+		})
+	}
+}
+
+// otherHost is a second host over TLS, and the transport that trusts it.
+func otherHost(t *testing.T, h http.HandlerFunc) (*httptest.Server, *http.Client) {
+	t.Helper()
+	other := httptest.NewTLSServer(h)
+	t.Cleanup(other.Close)
+	return other, other.Client()
+}
+
+func TestALinkIsFollowedWithoutTheKeyAndNeverShown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		hops  int
+		link  func(other string) string
+		fails bool
+	}{
+		"a link":                 {0, func(o string) string { return o + "/f?sig=s3cret&hop=" }, false},
+		"one redirect":           {1, func(o string) string { return o + "/f?sig=s3cret&hop=" }, false},
+		"two redirects":          {2, func(o string) string { return o + "/f?sig=s3cret&hop=" }, true},
+		"a link without TLS":     {0, func(o string) string { return strings.Replace(o, "https", "http", 1) + "/f?sig=s3cret&hop=" }, true},
+		"a link with a user":     {0, func(o string) string { return strings.Replace(o, "://", "://u:s3cret@", 1) + "/f?hop=" }, true},
+		"a link that is nothing": {0, func(string) string { return "::s3cret" }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var leaks []string
+			var self string
+			other, trusting := otherHost(t, func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				defer mu.Unlock()
+				for header, values := range r.Header {
+					if text := strings.Join(values, ","); header == "Authorization" || header == "Cookie" || header == "Referer" || strings.Contains(text, "sk_secret") {
+						leaks = append(leaks, header)
+					}
+				}
+				if hop, _ := strconv.Atoi(r.URL.Query().Get("hop")); hop > 0 {
+					http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})
+					http.Redirect(w, r, self+"/f?hop="+strconv.Itoa(hop-1), http.StatusFound)
+					return
+				}
+				_, _ = io.WriteString(w, "the file")
+			})
+			self = other.URL
+			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				http.SetCookie(w, &http.Cookie{Name: "session", Value: "c"})
+				link := c.link(other.URL)
+				if strings.HasSuffix(link, "hop=") {
+					link += strconv.Itoa(c.hops)
+				}
+				_, _ = io.WriteString(w, `{"result":{"url":"`+link+`"}}`)
+			}))
+			defer api.Close()
+			var log bytes.Buffer
+			client, err := scriptix.New("sk_secret", scriptix.WithBaseURL(api.URL), scriptix.WithHTTPClient(trusting), quick, logTo(&log), scriptix.WithDialect(scriptix.DialectSession))
+			require.NoError(t, err)
+			var file bytes.Buffer
+			err = client.Documents.Export(t.Context(), scriptix.Document{JobID: "s", ID: "d"}, "stl", &file)
+			if c.fails {
+				require.Error(t, err)
+				assert.NotContains(t, err.Error(), "s3cret")
+				assert.Empty(t, file.String())
+			} else {
+				require.NoError(t, err)
+				assert.Equal(t, "the file", file.String())
+			}
+			assert.Empty(t, leaks)
+			assert.NotContains(t, log.String(), "s3cret")
+		})
+	}
+}
+
+func TestACutExportIsAnErrorAndWhatWasWrittenAPrefix(t *testing.T) {
+	t.Parallel()
+	requests := 0
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests++; r.Method != http.MethodGet {
+			return
+		}
+		w.Header().Set("Content-Length", "200000")
+		_, _ = io.WriteString(w, strings.Repeat("x", 150000))
+		panic(http.ErrAbortHandler)
+	}))
+	defer api.Close()
+	c, err := scriptix.New("k", scriptix.WithBaseURL(api.URL), quick, scriptix.WithDialect(scriptix.DialectSession))
+	require.NoError(t, err)
+	var file bytes.Buffer
+	require.Error(t, c.Documents.Export(t.Context(), scriptix.Document{JobID: "s", ID: "d"}, "pdf", &file))
+	assert.LessOrEqual(t, file.Len(), 150000)
+	assert.Equal(t, 1, requests, "it is not begun again")
+
+	full := errors.New("disk full")
+	err = c.Documents.Export(t.Context(), scriptix.Document{JobID: "s", ID: "d"}, "pdf", failing{full})
+	require.ErrorIs(t, err, full)
+	require.NotErrorIs(t, err, scriptix.ErrBadAnswer, "it is not the service's fault")
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// TestAnExportOfAGigabyteStaysSmall runs alone, because it measures memory.
+//
+//nolint:paralleltest // see above
+func TestAnExportOfAGigabyteStaysSmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends a gigabyte over loopback")
+	}
+	piece := bytes.Repeat([]byte("0123456789abcdef"), 4<<10)
+	extra := 0
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for range (1 << 30) / len(piece) {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+		_, _ = w.Write(piece[:extra])
+	}))
+	defer api.Close()
+	c, err := scriptix.New("k", scriptix.WithBaseURL(api.URL), scriptix.WithDialect(scriptix.DialectSession))
+	require.NoError(t, err)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var n, peak uint64
+	count := writerFunc(func(p []byte) (int, error) {
+		if n += uint64(len(p)); n%(64<<20) < uint64(len(p)) {
+			runtime.ReadMemStats(&after)
+			peak = max(peak, after.HeapInuse-min(before.HeapInuse, after.HeapInuse))
+		}
+		return len(p), nil
+	})
+	require.NoError(t, c.Documents.Export(t.Context(), scriptix.Document{JobID: "s", ID: "d"}, "pdf", count))
+	assert.EqualValues(t, 1<<30, n)
+	assert.Less(t, peak, uint64(16<<20))
+	t.Logf("peak of the heap %d KiB over its start", peak>>10)
+
+	extra, n = 1, 0
+	require.Error(t, c.Documents.Export(t.Context(), scriptix.Document{JobID: "s", ID: "d"}, "pdf", count))
+	assert.EqualValues(t, 1<<30, n)
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestModelsAndGlossariesAreListedPageByPage(t *testing.T) {
+	t.Parallel()
+	for _, v := range variants() {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			var opts []scriptixtest.Option
+			for i := range 230 {
+				opts = append(opts, scriptixtest.WithModels(scriptixtest.Model{ID: int64(i), Key: "custom_" + strconv.Itoa(i), Name: "N", Language: "nl", Status: 4}))
+			}
+			opts = append(opts, scriptixtest.WithGlossaries(scriptixtest.Glossary{ID: 7, Name: "Names"}), v.fake)
+			fake := scriptixtest.New(t, opts...)
+			c := newClient(t, fake, scriptix.WithDialect(v.dialect))
+			var keys []string
+			for m, err := range c.Models.List(t.Context()) {
+				require.NoError(t, err)
+				assert.Equal(t, 4, m.Status)
+				keys = append(keys, m.Key)
+			}
+			assert.Len(t, slices.Compact(keys), 230)
+			for g, err := range c.Glossaries.List(t.Context()) {
+				require.NoError(t, err)
+				assert.Equal(t, scriptix.Glossary{ID: "7", Name: "Names"}, g)
+			}
+			for _, err := range c.Models.List(t.Context()) {
+				require.NoError(t, err)
+				break
+			}
+			fake.Fault(scriptixtest.Fault{On: scriptixtest.Models, Status: 403})
+			for _, err := range c.Models.List(t.Context()) {
+				require.ErrorIs(t, err, scriptix.ErrForbidden)
+			}
+		})
+	}
+}
+
+func logTo(w io.Writer) scriptix.Option {
+	return scriptix.WithLogger(slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})))
+}
