@@ -1,7 +1,6 @@
 package budget
 
 import (
-	"errors"
 	"slices"
 	"sync"
 
@@ -21,9 +20,10 @@ type keeper struct {
 // the last stored state never counts too few requests, and at most ahead too
 // many; what was in flight counts anew.
 //
-// Persist runs one call at a time, on the goroutine of any caller of Acquire
-// or Done; grants wait for it. It must be durable when it returns, and must not
-// use the budget. When it fails, everyone who waits in Acquire gets its error.
+// Persist runs one call at a time, while a caller is in Acquire or Done; grants
+// wait for it. It must be durable when it returns, and must not use the budget.
+// When it fails, everyone who waits in Acquire gets its error. When it panics,
+// the panic comes out of one of these calls, and the others get an error.
 //
 // Stop stores the state with nothing reserved, returns persist's error and ends
 // the calls: later grants are not stored. To go on from a stored state, Merge
@@ -76,27 +76,50 @@ func (k *Key) mustStore(now rate.Millis) bool {
 }
 
 // store reserves a block of grants with every keeper. It lets the lock go
-// meanwhile; nothing is granted then, so the state stays true.
+// meanwhile; nothing is granted then, so the state stays true. When a keeper does
+// not return, because it panicked, nobody is left waiting.
 func (k *Key) store() (err error) {
 	keepers := slices.Clone(k.keepers)
 	block := slices.MinFunc(keepers, func(x, y *keeper) int { return x.ahead - y.ahead }).ahead
 	s := k.state()
 	s.Reserved = block
 	k.reserved, k.unkept, k.storing = 0, false, make(chan struct{})
-	err = errors.New("persist panicked")
+	returned := false
 	k.mu.Unlock()
 	defer func() {
 		k.mu.Lock()
 		close(k.storing)
 		k.storing = nil
-		if err == nil {
+		switch {
+		case !returned:
+			k.unkept = true
+			k.aborted = new(abortedError)
+			k.failAll(k.aborted)
+			k.settle(k.clock.now())
+		case err == nil:
 			k.reserved = block
 		}
 	}()
 	for _, keeper := range keepers {
 		if err = keeper.persist(s); err != nil {
-			return err
+			break
 		}
 	}
-	return nil
+	returned = true
+	return err
+}
+
+// abortedError ends the wait of those who waited for a keeper that panicked.
+type abortedError struct {
+	panicked any // what it panicked with, if that came out of no call yet
+}
+
+func (e *abortedError) Error() string { return "storing the request budget: the keeper did not return" }
+
+// take returns what the keeper panicked with, to the first who asks.
+func (k *Key) take(e *abortedError) (panicked any) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	panicked, e.panicked = e.panicked, nil
+	return panicked
 }

@@ -33,6 +33,7 @@ type Key struct {
 	reserved int           // grants that the keepers have stored ahead
 	unkept   bool          // something must be stored before the next grant
 	storing  chan struct{} // closed when the keepers are through; nil when they are not at work
+	aborted  *abortedError // of the last keeper that panicked
 }
 
 const notSet rate.Millis = -1
@@ -87,6 +88,11 @@ func (k *Key) Acquire(ctx context.Context, class Class) (Permit, error) {
 	case <-ctx.Done():
 		if late := k.quit(w); late != nil {
 			return nil, ended(ctx, late)
+		}
+	}
+	if aborted, ok := errors.AsType[*abortedError](w.err); ok {
+		if panicked := k.take(aborted); panicked != nil {
+			panic(panicked) //nolint:forbidigo // the caller's own, which belongs in a call of the caller's
 		}
 	}
 	if w.err != nil {

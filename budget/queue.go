@@ -82,9 +82,17 @@ func (k *Key) settle(now rate.Millis) {
 	k.wakeAt = at
 }
 
+// wake runs on the timer's goroutine, which nobody could recover a keeper's panic
+// on: it is handed to those whose wait it ended.
 func (k *Key) wake() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.aborted = nil
+	defer func() {
+		if k.aborted != nil {
+			k.aborted.panicked = recover()
+		}
+	}()
 	k.wakeAt = notSet
 	k.pump()
 }
