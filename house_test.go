@@ -1,7 +1,12 @@
 package scriptix_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -82,4 +87,44 @@ func place(importPath string) string {
 		return "."
 	}
 	return strings.TrimPrefix(importPath, module+"/")
+}
+
+// Files hold one idea and functions fit on a screen, so that the whole can be
+// read in an evening.
+func TestFilesAndFunctionsStayShort(t *testing.T) {
+	t.Parallel()
+	const longestFile, longestFunction = 400, 60
+	const rootFiles, rootLines = 20, 4500
+	files, lines := 0, 0
+	require.NoError(t, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "testdata" || path != "." && strings.HasPrefix(entry.Name(), ".")) {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		length := set.File(file.FileStart).LineCount()
+		assert.LessOrEqual(t, length, longestFile, path)
+		for _, decl := range file.Decls {
+			if function, ok := decl.(*ast.FuncDecl); ok {
+				size := set.Position(function.End()).Line - set.Position(function.Pos()).Line + 1
+				assert.LessOrEqual(t, size, longestFunction, "%s: %s", path, function.Name.Name)
+			}
+		}
+		if filepath.Dir(path) == "." {
+			files++
+			lines += length
+		}
+		return nil
+	}))
+	assert.LessOrEqual(t, files, rootFiles, "source files of the root package")
+	assert.LessOrEqual(t, lines, rootLines, "lines of the root package")
 }

@@ -91,17 +91,22 @@ func (s *Server) createFile(r *http.Request, key string) answer {
 	s.mu.Lock()
 	s.files[f.id] = f
 	s.mu.Unlock()
-	location := s.cfg.basePath + "/api/v3/files/" + f.id
-	if !s.cfg.relative {
-		scheme := "http"
-		if s.cfg.tls {
-			scheme = "https"
-		}
-		location = scheme + "://" + r.Host + location
-	}
 	a := tusAnswer(answer{status: http.StatusCreated})
-	a.header.Set("Location", location)
+	a.header.Set("Location", s.location(r, f.id))
 	return a
+}
+
+// location is where an upload is found, as the answer to its creation says it.
+func (s *Server) location(r *http.Request, id string) string {
+	location := s.cfg.basePath + "/api/v3/files/" + id
+	if s.cfg.relative {
+		return location
+	}
+	scheme := "http"
+	if s.cfg.tls {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + location
 }
 
 // headFile answers HEAD /api/v3/files/{id}.

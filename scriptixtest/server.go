@@ -171,19 +171,8 @@ func (s *Server) Close() {
 }
 
 func (s *Server) listen() error {
-	if s.cfg.memory {
-		l := newMemoryListener()
-		s.listener, s.addr = l, l.Addr()
-	} else {
-		addr := s.cfg.addr
-		if addr == "" {
-			addr = "127.0.0.1:0"
-		}
-		l, err := new(net.ListenConfig).Listen(s.closing, "tcp", addr)
-		if err != nil {
-			return err
-		}
-		s.listener, s.addr = l, l.Addr()
+	if err := s.open(); err != nil {
+		return err
 	}
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
@@ -232,6 +221,25 @@ func (s *Server) listen() error {
 			_ = s.http.Serve(s.listener)
 		}
 	}()
+	return nil
+}
+
+// open makes the listener, a socket or one in memory.
+func (s *Server) open() error {
+	if s.cfg.memory {
+		l := newMemoryListener()
+		s.listener, s.addr = l, l.Addr()
+		return nil
+	}
+	addr := s.cfg.addr
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	l, err := new(net.ListenConfig).Listen(s.closing, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	s.listener, s.addr = l, l.Addr()
 	return nil
 }
 

@@ -13,30 +13,9 @@ type spot struct{ run, index, of int }
 // that the runs have, or has a letter more.
 func align(runs []run, text string) (out []token, ok bool) {
 	rest := []rune(text)
-	where := make([]spot, 0, len(rest))
-	next := 0
-	for i, r := range runs {
-		rs := []rune(strings.Map(dropSpace, r.text))
-		for j, c := range rs {
-			for next < len(rest) && !sameRune(rest[next], c) {
-				if isLetter(rest[next]) {
-					return nil, false
-				}
-				where = append(where, spot{run: -1})
-				next++
-			}
-			if next == len(rest) {
-				return nil, false
-			}
-			where = append(where, spot{i, j, len(rs)})
-			next++
-		}
-	}
-	for ; next < len(rest); next++ {
-		if isLetter(rest[next]) {
-			return nil, false
-		}
-		where = append(where, spot{run: -1})
+	where, ok := locate(runs, rest)
+	if !ok {
+		return nil, false
 	}
 
 	// Words of the text, cut once more where a run ends in a script without spaces.
@@ -74,6 +53,37 @@ func align(runs []run, text string) (out []token, ok bool) {
 		from, glue = to, true
 	}
 	return out, true
+}
+
+// locate says of each rune of the text where it stands among the runs. It is not ok if the text lacks a rune of theirs, or
+// has a letter more.
+func locate(runs []run, text []rune) (where []spot, ok bool) {
+	where = make([]spot, 0, len(text))
+	next := 0
+	for i, r := range runs {
+		letters := []rune(strings.Map(dropSpace, r.text))
+		for j, c := range letters {
+			for next < len(text) && !sameRune(text[next], c) {
+				if isLetter(text[next]) {
+					return nil, false
+				}
+				where = append(where, spot{run: -1})
+				next++
+			}
+			if next == len(text) {
+				return nil, false
+			}
+			where = append(where, spot{i, j, len(letters)})
+			next++
+		}
+	}
+	for ; next < len(text); next++ {
+		if isLetter(text[next]) {
+			return nil, false
+		}
+		where = append(where, spot{run: -1})
+	}
+	return where, true
 }
 
 // toldBy says whether the transcript has the times of a word that is made of runs.
