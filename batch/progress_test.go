@@ -4,6 +4,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -29,5 +30,21 @@ func TestProgressIsToldForEachRecordingUpToItsWholeSize(t *testing.T) {
 		for name, sent := range last {
 			assert.Equal(t, int64(len(makeWAV(0, 400))), sent, name)
 		}
+	})
+}
+
+func TestARetryIsToldWithItsReasonAndItsWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: scriptixtest.BeforeBody, Times: 5}) // the client's own attempts
+		var told []time.Duration
+		outcomes := collect(t.Context(), newClient(t, fake), recordings(1), batch.Options{OnRetry: func(in batch.Input, err error, after time.Duration) {
+			assert.Equal(t, "0000.wav", in.Audio.Name())
+			assert.Error(t, err)
+			told = append(told, after)
+		}})
+		assert.Equal(t, map[batch.State]int{batch.StateDone: 1}, states(outcomes))
+		assert.Equal(t, []time.Duration{2 * time.Second}, told)
 	})
 }

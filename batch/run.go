@@ -83,6 +83,11 @@ type Options struct {
 	// [scriptix.OnProgress]; of several inputs of one key, the first is named. It
 	// is called concurrently for different recordings, and should be quick.
 	OnProgress func(in Input, sent, total int64)
+
+	// OnRetry is told that an upload made no job, for a reason that may pass, and
+	// after which wait it is tried again. It is called concurrently, and should be
+	// quick.
+	OnRetry func(in Input, err error, after time.Duration)
 }
 
 // The reasons of interrupted outcomes, for [errors.Is] beside the cause.

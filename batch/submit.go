@@ -112,8 +112,12 @@ func (r *run) send(it *item, rec Record, try int) step.Verdict {
 		r.finish(it, StateRejected, verdict.Err)
 	case step.Interrupt:
 		r.finish(it, StateInterrupted, verdict.Err)
-	case step.Again, step.Stop, step.Deliver:
-		// The caller waits; what was stopped is yielded as interrupted.
+	case step.Again:
+		if r.o.OnRetry != nil {
+			r.o.OnRetry(r.first(it), sent.Err, verdict.After)
+		}
+	case step.Stop, step.Deliver:
+		// What was stopped is yielded as interrupted.
 	}
 	return verdict
 }
