@@ -7,12 +7,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/budget"
 	"github.com/scriptix-io/scriptix-go/internal/audio"
+	"github.com/scriptix-io/scriptix-go/internal/lenient"
+	"github.com/scriptix-io/scriptix-go/internal/transport"
 )
 
 // call describes one API call. It is made, sent and forgotten.
@@ -26,14 +31,17 @@ type call struct {
 	header http.Header // beside the ones every call has
 	accept string      // of the answer; "": JSON
 	class  Class
-	limit  int64   // bytes of a 2xx's body that are read; 0: maxAnswer
-	body   payload // nil: none
-	billed bool    // a second one costs money: rule 1 of retry.go
-	single bool    // one attempt, whatever comes
-	lax    bool    // the key may stand in any header, so that a success teaches nothing
-	to     sink    // takes a 2xx's body as it comes, in place of the answer; such a call is repeated only before that
-	works  bool    // the service works before it answers: WithAnswerTimeout
-	permit Permit  // of the budget, if the caller has it already; for a single attempt
+	limit  int64         // bytes of a 2xx's body that are read; 0: maxAnswer
+	body   payload       // nil: none
+	billed bool          // a second one costs money: rule 1 of retry.go
+	single bool          // one attempt, whatever comes
+	lax    bool          // the key may stand in any header, so that a success teaches nothing
+	to     sink          // takes a 2xx's body as it comes, in place of the answer; such a call is repeated only before that
+	chunk  bool          // of a resumable upload, of which there may be hundreds: see light
+	bare   bool          // what its answer says stands in the header
+	works  bool          // the service works before it answers: WithAnswerTimeout
+	total  time.Duration // the longest an attempt may take; 0: as long as bytes move
+	permit Permit        // of the budget, if the caller has it already; for a single attempt
 }
 
 // payload is a request body that is opened afresh for each attempt, for the
@@ -47,7 +55,8 @@ type sink func(header http.Header, body io.Reader) error
 type answer struct {
 	status     int
 	header     http.Header
-	body       []byte
+	body       []byte // the JSON in it
+	raw        []byte // as it came
 	attempts   int
 	sent, size int64 // of the audio, when there was one
 }
@@ -58,6 +67,9 @@ const (
 	maxAnswer = 1 << 20
 	maxResult = 256 << 20
 )
+
+// pollTotal bounds one attempt to ask for a status, on which others wait.
+const pollTotal = 2 * time.Minute
 
 // sendIn makes a call under the retry policy, the key in the header of that
 // number.
@@ -100,6 +112,7 @@ func (c *core) badAnswer(k call, ans *answer, cause error) *Error {
 		cause = fmt.Errorf("no valid JSON at byte %d of %d", syntax.Offset, len(ans.body))
 	}
 	e.Err = c.redact.Error(fmt.Errorf("%w: %w", ErrBadAnswer, cause))
+	e.raw = func() []byte { return ans.raw }
 	return e
 }
 
@@ -123,11 +136,7 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var info RateInfo // what the attempt teaches the budget
 	defer func() { permit.Done(info) }()
-	idle, patience := x.core.cfg.idleTimeout, x.core.cfg.idleTimeout
-	if x.call.works {
-		patience = x.core.cfg.answerTimeout
-	}
-	watchdog := audio.NewWatchdog(req.Context(), idle, patience)
+	watchdog := audio.NewWatchdog(req.Context(), x.patience(), x.call.body != nil)
 	defer watchdog.End()
 	resp, err := a.send(watchdog, req) //nolint:contextcheck // the watchdog's is made of the request's
 	if err == nil {
@@ -146,10 +155,20 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	info = budget.ParseRateInfo(resp.Header, resp.StatusCode, now)
 	info.Sent = true
 	if info.RetryAfter == 0 && resp.StatusCode >= 300 {
-		info.RetryAfter = retryAfterIn(x.received.body)
+		info.RetryAfter = lenient.Refuse(x.received.body.JSON()).RetryAfter
 	}
 	resp.Body = http.NoBody
 	return resp, nil
+}
+
+// patience is how long an attempt of the call may take.
+func (x *exchange) patience() audio.Patience {
+	cfg := x.core.cfg
+	p := audio.Patience{Idle: cfg.idleTimeout, Answer: cfg.idleTimeout, Total: x.call.total}
+	if x.call.works {
+		p.Answer = cfg.answerTimeout
+	}
+	return p
 }
 
 // permit is the budget's word that one request may go out.
@@ -191,9 +210,18 @@ func settle(resp *http.Response) error {
 // send hands the request, with a body opened for this attempt, to the transport.
 func (a attempt) send(watchdog *audio.Watchdog, req *http.Request) (*http.Response, error) {
 	x := a.x
-	out := req.WithContext(watchdog.Context())
-	out.Header = req.Header.Clone() // what is set below is this attempt's alone
+	ctx := watchdog.Context()
+	if !x.call.chunk || x.call.works {
+		ctx = httptrace.WithClientTrace(ctx, x.trace(watchdog))
+	}
+	out := req.WithContext(ctx)
+	if !x.call.chunk { // what is set below is this attempt's alone
+		out.Header = req.Header.Clone()
+	}
 	if x.call.body == nil {
+		if req.Method == http.MethodGet || req.Method == http.MethodHead {
+			out.Body = transport.NoBody
+		}
 		return x.core.transport.RoundTrip(out)
 	}
 	body, err := x.call.body(watchdog.Context())
@@ -206,11 +234,36 @@ func (a attempt) send(watchdog *audio.Watchdog, req *http.Request) (*http.Respon
 	if body.ContentType != "" {
 		out.Header.Set("Content-Type", body.ContentType)
 	}
-	if body.Length >= largeBody && !x.noExpect {
+	if body.Length >= largeBody && !x.noExpect && !x.call.chunk {
 		out.Header.Set("Expect", "100-continue")
 	}
-	return x.core.uploads.RoundTrip(out)
+	if x.call.billed {
+		return x.core.submits.RoundTrip(out)
+	}
+	return x.core.chunks.RoundTrip(out)
 }
+
+// trace takes interim answers for signs of life, and notices a kept connection
+// that ends without an answer.
+func (x *exchange) trace(watchdog *audio.Watchdog) *httptrace.ClientTrace {
+	conn := new(connection)
+	x.conn = conn
+	return &httptrace.ClientTrace{
+		GotConn:              func(info httptrace.GotConnInfo) { conn.kept.Store(info.Reused) },
+		GotFirstResponseByte: func() { conn.answered.Store(true) },
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			watchdog.Moved()
+			return nil
+		},
+	}
+}
+
+// connection is what is known of the one that an attempt used.
+type connection struct{ kept, answered atomic.Bool }
+
+// stale reports whether the connection was kept from an earlier request and
+// ended without a byte of an answer: it was closing already.
+func (c *connection) stale() bool { return c != nil && c.kept.Load() && !c.answered.Load() }
 
 // largeBody is the length from which on a body is sent with Expect:
 // 100-continue, so that a rejected upload transfers nothing. It costs a round
@@ -219,7 +272,7 @@ const largeBody = 64 << 20
 
 // received is the body of an answer.
 type received struct {
-	body  []byte
+	body  lenient.Body
 	err   error // why it is not whole
 	whole bool  // all of the request's body had gone out by then
 }
@@ -229,52 +282,61 @@ type received struct {
 func (a attempt) read(watchdog *audio.Watchdog, resp *http.Response) (r received) {
 	x := a.x
 	defer resp.Body.Close()
-	answer := &incoming{Reader: resp.Body, watchdog: watchdog, parent: x.ctx}
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 && x.call.to != nil {
+	how := lenient.Reading{Header: resp.Header, Length: resp.ContentLength, Limit: maxError, Complete: func() { watchdog.Hurry(lastWords) }}
+	accepted := resp.StatusCode >= 200 && resp.StatusCode < 300
+	switch {
+	case accepted && x.call.bare:
+		watchdog.Hurry(lastWords)
+	case accepted && x.call.limit > 0:
+		how.Limit = x.call.limit
+	case accepted:
+		how.Limit = maxAnswer
+	}
+	answer := &incoming{Reader: resp.Body, watchdog: watchdog, parent: x.ctx, began: time.Now()}
+	switch {
+	case accepted && x.call.to != nil:
 		r.err = x.call.to(resp.Header, answer)
-	} else if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		limit := x.call.limit
-		if limit == 0 {
-			limit = maxAnswer
-		}
-		r.body, r.err = readAnswer(x.call.method, resp.ContentLength, answer, limit)
-	} else {
-		r.body, _ = io.ReadAll(io.LimitReader(answer, maxError)) // half a refusal is one
+	case x.call.method != http.MethodHead:
+		r.body, r.err = lenient.Read(answer, how)
+	}
+	if !accepted || x.call.bare {
+		r.err = nil // half a refusal is one
 	}
 	r.whole = x.sent.Seal()
 	return r
 }
 
-var errTooLong = errors.New("it is longer than any answer may be")
-
-func readAnswer(method string, length int64, answer io.Reader, limit int64) ([]byte, error) {
-	if length > limit && method != http.MethodHead { // there it is the length of what a GET would bring
-		return nil, errTooLong
-	}
-	if length == 0 {
-		return nil, nil
-	}
-	body, err := io.ReadAll(io.LimitReader(answer, limit+1))
-	if err == nil && int64(len(body)) > limit {
-		err = errTooLong
-	}
-	return body, err
-}
+// lastWords is how long an answer may go on once its JSON object is complete,
+// which nothing that follows can change.
+const lastWords = time.Second
 
 // incoming is an answer's body while the watchdog looks on.
 type incoming struct {
 	io.Reader
 	watchdog *audio.Watchdog
 	parent   context.Context //nolint:containedctx // lives as long as the attempt
+	began    time.Time
+	n        int64
 }
 
 func (b *incoming) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if n > 0 {
-		b.watchdog.Moved()
+		b.watchdog.Reading()
+		b.n += int64(n)
+		if time.Since(b.began) > slowAnswer+time.Duration(b.n/slowRate)*time.Second {
+			b.watchdog.Stop(fmt.Errorf("the answer comes at less than %d bytes a second", slowRate))
+		}
 	}
 	if cause := b.watchdog.Stalled(b.parent); err != nil && cause != nil {
 		err = cause
 	}
 	return n, err
 }
+
+// An answer that comes more slowly than this would take for ever: after the
+// first two minutes a kibibyte a second is the least.
+const (
+	slowAnswer = 2 * time.Minute
+	slowRate   = 1 << 10
+)

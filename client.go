@@ -42,7 +42,8 @@ type core struct {
 	base        *url.URL
 	userAgent   string
 	transport   http.RoundTripper // for every call but uploads
-	uploads     http.RoundTripper // HTTP/1.1 alone
+	chunks      http.RoundTripper // for those of resumable uploads
+	submits     http.RoundTripper // for billed POSTs
 	budget      Budget
 	cfg         *config
 	redact      redact.Redactor
@@ -50,6 +51,7 @@ type core struct {
 	handler     http.Handler
 	waits       *watch.Scheduler
 	hooks       hooks
+	given       givenIDs
 	dialect     *spoken
 	secrets     []redact.Secret // of callbacks, the first one is sent
 }
@@ -68,7 +70,8 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	if c.transport == nil {
 		c.transport = transport.New()
 	}
-	c.uploads = transport.ForUploads(c.transport)
+	c.chunks, c.submits = transport.ForChunks(c.transport), transport.ForSubmits(c.transport)
+	c.transport = transport.ForCalls(c.transport)
 	if c.budget == nil {
 		if c.budget, err = NewBudget(cfg.limits); err != nil {
 			return nil, err
@@ -115,7 +118,7 @@ func (c *Client) KeyBudget() *KeyBudget {
 // CloseIdleConnections closes connections that are kept for later calls, those
 // of uploads included. The client can still be used.
 func (c *Client) CloseIdleConnections() {
-	for _, rt := range []http.RoundTripper{c.core.transport, c.core.uploads} {
+	for _, rt := range []http.RoundTripper{c.core.transport, c.core.chunks, c.core.submits} {
 		if t, ok := rt.(interface{ CloseIdleConnections() }); ok {
 			t.CloseIdleConnections()
 		}

@@ -224,7 +224,7 @@ func (c *core) download(ctx context.Context, link string, w io.Writer) error {
 	if err != nil || target.Scheme != "https" || target.Hostname() == "" || target.User != nil {
 		return fmt.Errorf("%w: the link to the file is no https URL", ErrBadAnswer)
 	}
-	watchdog := audio.NewWatchdog(ctx, c.cfg.idleTimeout, c.cfg.idleTimeout)
+	watchdog := audio.NewWatchdog(ctx, audio.Patience{Idle: c.cfg.idleTimeout, Answer: c.cfg.idleTimeout}, false)
 	defer watchdog.End()
 	req, err := http.NewRequestWithContext(watchdog.Context(), http.MethodGet, target.String(), nil) //nolint:contextcheck // ctx, ended when nothing moves
 	if err != nil {
@@ -247,7 +247,7 @@ func (c *core) download(ctx context.Context, link string, w io.Writer) error {
 	case resp.Header.Get("Content-Encoding") != "" && resp.Header.Get("Content-Encoding") != "identity":
 		return fmt.Errorf("%w: the host of the file sends it in a coding that was not asked for", ErrBadAnswer)
 	}
-	_, err = copyFile(w, &incoming{Reader: resp.Body, watchdog: watchdog, parent: ctx}, "json") // which is no link
+	_, err = copyFile(w, &incoming{Reader: resp.Body, watchdog: watchdog, parent: ctx, began: time.Now()}, "json") // which is no link
 	return err
 }
 

@@ -32,6 +32,8 @@ type Error struct {
 	RetryAfter time.Duration     // what the service asked for; 0 when it did not
 	Attempts   int               // requests sent for this call
 	Err        error             // the cause below, or nil
+
+	raw func() []byte // a function, so that nothing prints it; nil: there is none
 }
 
 // Sentinels for [errors.Is] on an [*Error], by what the answer's status means.
@@ -85,6 +87,16 @@ func (e *Error) Error() string {
 		b.WriteString(" (" + e.RequestID + ")")
 	}
 	return b.String()
+}
+
+// RawBody returns the body of an answer that could not be read ([ErrBadAnswer]),
+// as it came; nil for every other error. What was paid for may be in it, so it
+// is never printed.
+func (e *Error) RawBody() []byte {
+	if e.raw == nil {
+		return nil
+	}
+	return e.raw()
 }
 
 // Unwrap returns the cause below.

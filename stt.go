@@ -5,42 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/google/go-querystring/query"
-
-	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
 // STTService turns recordings into transcripts. It is safe for concurrent use.
 type STTService struct{ core *core }
-
-// SubmitParams says how a recording is to be transcribed. Fields left empty
-// take the service's defaults.
-type SubmitParams struct {
-	Language    string     `url:"language"`              // required: a code as "en" or "nl-pol", or "auto"
-	Diarization bool       `url:"diarization,omitempty"` // tell the speakers apart
-	Timestamps  Timestamps `url:"timestamps,omitempty"`  // per segment, unless TimestampsWord
-	Model       string     `url:"model,omitempty"`       // a custom model's key
-	GlossaryID  int64      `url:"glossary_id,omitempty"` // of a glossary of the account
-	WebhookURL  string     `url:"webhook_url,omitempty"` // where the callback goes; WithWebhook fills it
-	Extra       url.Values `url:"-"`                     // form fields this SDK does not know
-}
-
-// Timestamps is how fine the times of a transcript are.
-type Timestamps string
-
-// The documented values of [SubmitParams.Timestamps].
-const (
-	TimestampsSegment Timestamps = "segment"
-	TimestampsWord    Timestamps = "word"
-)
 
 // Job is what is known of a transcription job.
 type Job struct {
@@ -97,97 +71,6 @@ const (
 	SourceWebhook Source = "webhook"
 )
 
-// SubmitOption changes one submission.
-type SubmitOption func(*submission) error
-
-type submission struct {
-	progress  func(sent, total int64)
-	resumable bool
-	created   func(ctx context.Context, token string) error
-	resume    *uploadToken
-	digest    *audio.Digest
-}
-
-// OnProgress calls fn with how many bytes of the audio were handed to the
-// network, of how many; total is -1 when it is not known. fn is called at most
-// 20 times a second and once at the end, never concurrently, from a goroutine
-// that sends: it should be quick. The count never goes back: when an attempt
-// is repeated it stands still until the new one has come as far.
-func OnProgress(fn func(sent, total int64)) SubmitOption {
-	return func(s *submission) error {
-		s.progress = fn
-		return nil
-	}
-}
-
-// Submit uploads a recording and returns its job, which then runs at the
-// service: follow it with [STTService.Wait].
-//
-// The audio is sent once. It is sent again only when no job can exist: it did
-// not go out whole, or the service refused with a 429, or a 503 of its own.
-// After the last byte a lost or unreadable answer is [ErrUnknownOutcome]; what
-// the service refuses, and a local failure ([ErrAudio]), is an [*Error]. Each
-// attempt costs one request of the key's budget.
-//
-// More than 500,000,000 bytes ([WithResumableAbove]) go as a resumable upload,
-// as all with [Resumable] do: in chunks, from which on it continues after a
-// cut. What interrupts it for good is an [*UploadInterruptedError], and
-// [ResumeUpload] goes on from there; its outcome is never unknown. It costs one
-// request per chunk of 50 MiB, and two or three more.
-//
-// API: POST /api/v3/stt, POST /api/v3/files/
-func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts ...SubmitOption) (*Job, error) {
-	const op = "stt.submit"
-	if err := s.ready(ctx, op); err != nil {
-		return nil, err
-	}
-	sub, err := newSubmission(op, opts)
-	if err != nil {
-		return nil, err
-	}
-	x, err := a.src.Measure()
-	if err != nil {
-		return nil, &Error{Op: op, Err: s.core.redact.Error(err)}
-	}
-	if sub.resume != nil {
-		return s.resumeUpload(ctx, a, x, sub)
-	}
-	fields, err := s.fields(op, p)
-	if err != nil {
-		return nil, err
-	}
-	if a.src.Link() != "" {
-		return s.submitURL(ctx, op, a, fields, sub)
-	}
-	if s.core.dialect.table.chunks || sub.resumable || x.Size > s.core.cfg.resumableAbove {
-		return s.startUpload(ctx, a, x, fields, sub)
-	}
-	meter := audio.NewMeter(sub.progress, x.Size)
-	defer meter.Finish()
-	body := audio.Form{Audio: a.src, Field: audioField, Fields: fields, Progress: meter.Report(), Digest: sub.digest}
-	k := call{op: op, method: http.MethodPost, path: pathSubmit, class: ClassSubmit, body: body.Open, billed: true, works: true}
-	ans, err := s.core.send(ctx, k)
-	if err != nil {
-		return nil, err
-	}
-	return s.core.submitted(k, ans, readJob)
-}
-
-// submitted reads the answer to a submit. One that names no job leaves it open
-// whether there is one.
-func (c *core) submitted(k call, ans *answer, read func([]byte) (*Job, error)) (*Job, error) {
-	job, err := read(ans.body)
-	if err == nil && job.ID == "" {
-		err = errors.New("it names no job")
-	}
-	if err != nil {
-		return nil, &UnknownOutcomeError{Sent: ans.sent, Size: ans.size, Err: c.badAnswer(k, ans, err)}
-	}
-	job.Source = SourceSubmit
-	c.waits.Submitted(toWatch(*job))
-	return job, nil
-}
-
 // Status reports how far a job is.
 //
 // It costs one request of the key's budget; to follow a job to its end use
@@ -207,33 +90,20 @@ func (s *STTService) Status(ctx context.Context, jobID string) (*Job, error) {
 //
 // API: GET /api/v3/stt/{id}/result
 func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, error) {
-	const op = "stt.result"
-	if err := s.ready(ctx, op); err != nil {
-		return nil, err
-	}
-	if jobID == "" {
-		return nil, invalid(op, "job id", "is empty")
-	}
-	table := s.core.dialect.table
-	k := call{op: op, jobID: jobID, method: http.MethodGet, path: table.result(jobID), class: ClassResult, limit: maxResult}
-	ans, err := s.core.send(ctx, k)
-	if err != nil {
-		if e, ok := errors.AsType[*Error](err); ok && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusConflict) {
-			e.Err = ErrNotReady
-			if e.StatusCode == http.StatusNotFound && table.fallback != nil {
-				if t := table.fallback(ctx, s, jobID); t != nil {
-					return t, nil
-				}
-			}
+	k, ans, err := s.result(ctx, jobID)
+	if errors.Is(err, ErrNotFound) && s.core.dialect.table.fallback != nil {
+		if t := s.core.dialect.table.fallback(ctx, s, jobID); t != nil {
+			return t, nil
 		}
+	}
+	if err != nil {
 		return nil, err
 	}
-	out, err := table.decode(ans.body, s.core.dialect.unit)
+	out, err := s.core.dialect.table.decode(ans.body, s.core.dialect.unit)
 	t, status := out.transcript, out.job.Status
 	switch {
-	case ans.status == http.StatusAccepted,
-		err == nil && status != "" && !status.Terminal() && len(t.Segments) == 0:
-		return nil, &Error{Op: op, JobID: jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
+	case err == nil && status != "" && !status.Terminal() && len(t.Segments) == 0:
+		return nil, &Error{Op: k.op, JobID: jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
 	case err != nil:
 		return nil, s.core.badAnswer(k, ans, err)
 	case status.Terminal() && !status.Succeeded():
@@ -243,10 +113,50 @@ func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, err
 	case t.JobID != "" && t.JobID != jobID:
 		return nil, s.core.badAnswer(k, ans, fmt.Errorf("it is about job %q", redact.Line(t.JobID, 128)))
 	case !out.held:
-		return nil, s.core.badAnswer(k, ans, errors.New("it holds no transcript"))
+		return nil, s.core.badAnswer(k, ans, errors.New("it holds no transcript that can be read"))
 	}
 	t.JobID = jobID
 	return t, nil
+}
+
+// RawResult returns the result of a job as it came, whatever it is: for an
+// answer that Result cannot read, or of which it leaves parts out. It costs one
+// request. Before the end the error is [ErrNotReady], as far as the answer's
+// status tells.
+//
+// API: GET /api/v3/stt/{id}/result
+func (s *STTService) RawResult(ctx context.Context, jobID string) ([]byte, error) {
+	_, ans, err := s.result(ctx, jobID)
+	if err != nil {
+		return nil, err
+	}
+	return ans.raw, nil
+}
+
+// result fetches the result of a job.
+func (s *STTService) result(ctx context.Context, jobID string) (call, *answer, error) {
+	const op = "stt.result"
+	if err := s.ready(ctx, op); err != nil {
+		return call{}, nil, err
+	}
+	if jobID == "" {
+		return call{}, nil, invalid(op, "job id", "is empty")
+	}
+	k := call{
+		op: op, jobID: jobID, method: http.MethodGet, path: s.core.dialect.table.result(jobID),
+		class: ClassResult, limit: maxResult, works: true,
+	}
+	ans, err := s.core.send(ctx, k)
+	if err != nil {
+		if e, ok := errors.AsType[*Error](err); ok && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusConflict) {
+			e.Err = ErrNotReady
+		}
+		return k, nil, err
+	}
+	if ans.status == http.StatusAccepted {
+		return k, nil, &Error{Op: op, JobID: jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
+	}
+	return k, ans, nil
 }
 
 // WaitResult waits for a job to end and returns its transcript: the way back
@@ -312,46 +222,4 @@ func (s *STTService) readyResult(ctx context.Context, job *Job) (*Transcript, er
 		}
 		return t, err
 	}
-}
-
-func newSubmission(op string, opts []SubmitOption) (*submission, error) {
-	sub := new(submission)
-	for i, opt := range opts {
-		if opt == nil {
-			return nil, invalid(op, "options", fmt.Sprintf("option %d is nil", i))
-		}
-		if err := opt(sub); err != nil {
-			return nil, &Error{Op: op, Err: err}
-		}
-	}
-	return sub, nil
-}
-
-// fields are the form's, checked as far as can be without the service.
-func (s *STTService) fields(op string, p SubmitParams) (url.Values, error) {
-	if strings.TrimSpace(p.Language) == "" {
-		return nil, invalid(op, "language", `is required; "auto" lets the service find out`)
-	}
-	if p.GlossaryID < 0 {
-		return nil, invalid(op, "glossary_id", "is negative")
-	}
-	if p.WebhookURL == "" {
-		p.WebhookURL = s.core.callbackURL()
-	} else if err := checkCallbackURL(p.WebhookURL); err != nil {
-		return nil, invalid(op, "webhook_url", err.Error())
-	}
-	fields, err := query.Values(p)
-	if err != nil {
-		return nil, &Error{Op: op, Err: err}
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Extra)) {
-		if name == "" || slices.Contains(s.core.dialect.table.own, name) {
-			return nil, invalid(op, "extra", fmt.Sprintf("%q cannot be given there", name))
-		}
-		fields[name] = slices.Clone(p.Extra[name])
-	}
-	if adapt := s.core.dialect.table.adapt; adapt != nil {
-		return fields, adapt(op, p, fields)
-	}
-	return fields, nil
 }

@@ -100,7 +100,7 @@ func (u *upload) pause(ctx context.Context, failures int, err error) error {
 
 // create announces the upload and learns its URL.
 func (u *upload) create(ctx context.Context, metadata string) error {
-	k := call{op: "files.create", method: http.MethodPost, path: pathFiles, class: ClassSubmit, header: http.Header{
+	k := call{op: "files.create", method: http.MethodPost, path: pathFiles, class: ClassSubmit, bare: true, header: http.Header{
 		"Tus-Resumable":   {tusVersion},
 		"Upload-Length":   {strconv.FormatInt(u.size, 10)},
 		"Upload-Metadata": {metadata},
@@ -164,7 +164,7 @@ func (u *upload) append(ctx context.Context) error {
 		return u.core.localFailure(ctx, "files.patch", err)
 	}
 	header := http.Header{"Tus-Resumable": {tusVersion}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {strconv.FormatInt(before, 10)}}
-	k := call{op: "files.patch", method: http.MethodPatch, url: u.url, header: header, class: ClassSubmit, body: u.open, single: true}
+	k := call{op: "files.patch", method: http.MethodPatch, url: u.url, header: header, class: ClassSubmit, body: u.open, single: true, chunk: true, bare: true}
 	k.works = u.size-before <= u.core.cfg.chunkSize // after the last chunk it may digest the whole
 	ans, err := u.core.send(ctx, k)
 	if err != nil {
@@ -181,7 +181,7 @@ func (u *upload) append(ctx context.Context) error {
 
 // ask asks how much the service holds.
 func (u *upload) ask(ctx context.Context) error {
-	k := call{op: "files.head", method: http.MethodHead, url: u.url, header: http.Header{"Tus-Resumable": {tusVersion}}, class: ClassSubmit, single: true}
+	k := call{op: "files.head", method: http.MethodHead, url: u.url, header: http.Header{"Tus-Resumable": {tusVersion}}, class: ClassSubmit, single: true, bare: true}
 	ans, err := u.core.send(ctx, k)
 	if err != nil {
 		return err
@@ -284,6 +284,9 @@ func (u *upload) lookUp(ctx context.Context) (*Job, error) {
 	jobID, err := u.core.dialect.table.fileJob(ans.body, id)
 	if err != nil {
 		return nil, u.core.badAnswer(k, ans, err)
+	}
+	if !u.core.given.add(jobID, u.url.String()) {
+		return nil, u.core.badAnswer(k, ans, fmt.Errorf("it names job %q, which another recording was given", redact.Line(jobID, 128)))
 	}
 	job := new(Job)
 	if err := json.Unmarshal(ans.body, job); err != nil {

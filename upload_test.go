@@ -242,7 +242,7 @@ func TestUploadsGoOverHTTP1WhateverTheClientIsUsedFor(t *testing.T) {
 				assert.Equal(t, want, got[0].Proto, on)
 			}
 			status := requestsTo(fake, scriptixtest.Status)
-			assert.Equal(t, "HTTP/2.0", status[len(status)-1].Proto, "other calls use what the client speaks")
+			assert.Equal(t, "HTTP/1.1", status[len(status)-1].Proto, "and so do other calls")
 
 			assert.Same(t, transport, hc.Transport, "the caller's client is as it was")
 			assert.Equal(t, force, transport.ForceAttemptHTTP2)

@@ -75,6 +75,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 // begin notes a request and decides whether it is let in; if not, it says with which answer.
 func (s *Server) begin(r *http.Request) (*exchange, *answer) {
 	x := &exchange{s: s, body: &countingBody{ReadCloser: r.Body}}
+	kept := carriedBefore(r)
 	r.Body = x.body
 	early := x.route(r)
 	if early == nil {
@@ -102,7 +103,7 @@ func (s *Server) begin(r *http.Request) (*exchange, *answer) {
 		return x, &a
 	}
 	x.admitted = true
-	x.fault = s.takeFault(x.endpoint, x.id)
+	x.fault = s.takeFault(x.endpoint, x.id, kept)
 	return x, nil
 }
 

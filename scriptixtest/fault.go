@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,8 @@ const (
 	WithinBody       // after half of the body, or 512 bytes if its length is unknown; a resumable upload keeps what came
 	AfterBody        // the request is processed whole (the job exists), but no answer is sent
 	WithinAnswer     // the request is processed, and the answer cut in the middle of its body; without a body like AfterBody
+	AfterAnswer      // the answer's body comes whole, but chunked and without the last chunk: then the connection is cut
+	NoEnd            // the same, but the connection stays open, in silence
 )
 
 // Fault is what goes wrong with some requests. See [Server.Fault].
@@ -26,6 +29,7 @@ const (
 type Fault struct {
 	On    Endpoint // zero: Any
 	JobID string   // only requests about this job or upload; empty: all
+	Kept  bool     // only requests on a connection that had carried one before
 	Skip  int      // lets so many requests pass first
 	Times int      // then strikes so many of them; zero: one, negative: all until ClearFaults
 
@@ -42,7 +46,14 @@ type Fault struct {
 	Delay     time.Duration // waits so long before the answer, or the cut: slow headers
 	Stall     time.Duration // waits so long after the answer's header and half of its body
 	BodyStall time.Duration // waits so long in the middle of the request's body, without reading on
+	Trickle   time.Duration // sends the answer's body byte by byte, with such a pause before each
+	Interim   time.Duration // sends a 102 so often while Delay lasts
 	Cut       Cut
+
+	Coding   string // the answer's body comes in this content coding, asked for or not: gzip, deflate, or both; others are only named
+	Closes   bool   // closes the connection right after the answer, without a word: the next request on it finds it gone
+	Twice    bool   // sends the answer twice, the second time in place of the next one on the connection
+	Insecure bool   // resumable uploads: the Location is http whatever was asked, as behind a proxy that ends TLS
 
 	OffsetDelta int64 // resumable uploads: added to the Upload-Offset of the answer
 	NoOffset    bool  // resumable uploads: the answer has no Upload-Offset
@@ -68,9 +79,9 @@ func (s *Server) ClearFaults() {
 }
 
 // takeFault finds the fault of a request. The mutex is held.
-func (s *Server) takeFault(on Endpoint, id string) *Fault {
+func (s *Server) takeFault(on Endpoint, id string, kept bool) *Fault {
 	for i, f := range s.faults {
-		if f.On != Any && f.On != on || f.JobID != "" && f.JobID != id {
+		if f.On != Any && f.On != on || f.JobID != "" && f.JobID != id || f.Kept && !kept {
 			continue
 		}
 		if f.Skip > 0 {
@@ -124,22 +135,27 @@ func (x *exchange) strike(w http.ResponseWriter, r *http.Request) {
 		if f.Status == 0 {
 			f.Status = http.StatusServiceUnavailable
 		}
-	case f.Status < 300 || f.Accept || f.Cut == AfterBody || f.Cut == WithinAnswer:
+	case f.Status < 300 || f.Accept || f.Cut > WithinBody:
 		a = s.process(x, w, r)
 	default:
 		_, err := io.Copy(io.Discard, r.Body)
 		a.gone = err != nil
 	}
 	f.apply(&a)
-	if !s.pause(r.Context(), f.Delay) || a.gone || f.Cut == WithinBody || f.Cut == AfterBody || f.Cut == WithinAnswer && len(a.body) == 0 {
+	if !x.delay(w, r) || a.gone || f.Cut == WithinBody || f.Cut == AfterBody || f.Cut == WithinAnswer && len(a.body) == 0 {
 		x.cut(w)
 		return
 	}
-	if f.Cut != WithinAnswer && f.Stall <= 0 {
+	switch {
+	case f.Trickle > 0:
+		x.trickle(w, r, a)
+	case f.Cut == AfterAnswer || f.Cut == NoEnd || f.Closes || f.Twice:
+		x.sendByHand(w, a)
+	case f.Cut == WithinAnswer || f.Stall > 0:
+		x.sendHalf(w, r, a)
+	default:
 		x.send(w, a)
-		return
 	}
-	x.sendHalf(w, r, a)
 }
 
 // sendHalf sends half of an answer, waits, and then sends the rest or cuts.
@@ -187,7 +203,13 @@ func (f *Fault) apply(a *answer) {
 	for k, v := range f.Header {
 		h[http.CanonicalHeaderKey(k)] = v
 	}
+	if f.Insecure {
+		if location := h.Get("Location"); strings.HasPrefix(location, "https:") {
+			h.Set("Location", "http:"+strings.TrimPrefix(location, "https:"))
+		}
+	}
 	a.header = h
+	a.encode(f.Coding)
 }
 
 // haltingBody calls halt once, after so many bytes or at the end, whichever comes first.

@@ -177,6 +177,7 @@ func (s *Server) listen() error {
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		ConnState:         s.connState,
+		ConnContext:       countRequests,
 		ReadHeaderTimeout: time.Minute,
 	}
 	if s.cfg.log != nil {

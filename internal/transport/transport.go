@@ -1,6 +1,13 @@
-// Package transport makes the connections of a client. Calls go over the transport
-// that the caller gave, or over [New]. Uploads go over [ForUploads], a clone that
-// speaks HTTP/1.1 alone and keeps no connection for long.
+// Package transport makes the connections of a client, all of which speak
+// HTTP/1.1: over HTTP/2 an upload of a gigabyte takes twice the time, and a
+// hundred times where latency meets small windows, and a request that net/http
+// must not repeat by itself cannot be told from one with a body.
+//
+// A client has three transports. Calls keep their connections. Chunks of
+// resumable uploads keep them for a second. A submit, which is billed, has a
+// connection of its own: a kept one may be closing while the audio goes out,
+// which leaves an unknown outcome for nothing, and may hold bytes of an earlier
+// answer, which would be taken for that of the submit.
 //
 // On the connections of uploads a body goes out in large pieces. Left alone,
 // net/http copies a body in reads of 32 KiB from a buffer made for each request,
@@ -14,6 +21,7 @@ package transport
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -24,11 +32,10 @@ const maxHeader = 256 << 10
 
 // New makes the transport of a client that was given none. The client owns it, so
 // closing its connections closes nobody else's.
-func New() http.RoundTripper {
+func New() *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
@@ -38,15 +45,44 @@ func New() http.RoundTripper {
 	}
 }
 
-// ForUploads makes the transport of uploads: a clone of rt that speaks HTTP/1.1
-// alone, because over HTTP/2 the same gigabyte costs twice the time, and a hundred
-// times where latency meets small windows. What is no [*http.Transport] is returned
-// as it is.
-func ForUploads(rt http.RoundTripper) http.RoundTripper {
+// ForCalls makes the transport of every call but uploads, from one that may be
+// another's. What is no [*http.Transport] is used as it is, here and below.
+func ForCalls(rt http.RoundTripper) http.RoundTripper {
 	t, ok := rt.(*http.Transport)
 	if !ok {
 		return rt
 	}
+	return overHTTP1(t)
+}
+
+// ForChunks makes the transport of the chunks of resumable uploads.
+func ForChunks(rt http.RoundTripper) http.RoundTripper {
+	t, ok := rt.(*http.Transport)
+	if !ok {
+		return rt
+	}
+	u := forBodies(t)
+	u.IdleConnTimeout = time.Second
+	return u
+}
+
+// ForSubmits makes the transport of billed POSTs, none of which shares its
+// connection with another request.
+func ForSubmits(rt http.RoundTripper) http.RoundTripper {
+	t, ok := rt.(*http.Transport)
+	if !ok {
+		return rt
+	}
+	u := forBodies(t)
+	u.DisableKeepAlives = true
+	if u.TLSClientConfig.ClientSessionCache == nil {
+		u.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(4) // a handshake for each costs less
+	}
+	return u
+}
+
+// overHTTP1 is a clone of t that speaks HTTP/1.1 alone.
+func overHTTP1(t *http.Transport) *http.Transport {
 	u := t.Clone()
 	u.ForceAttemptHTTP2 = false
 	u.Protocols = new(http.Protocols)
@@ -55,17 +91,27 @@ func ForUploads(rt http.RoundTripper) http.RoundTripper {
 	if u.TLSClientConfig == nil {
 		u.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	// A transport that was used before holds h2 here.
+	// A transport that was used before has put h2 here.
 	u.TLSClientConfig.NextProtos = []string{"http/1.1"}
-	// The answer to an upload has a few hundred bytes at most.
-	u.DisableCompression = true
 	// The watchdog of each attempt knows when an answer is late; this does not.
 	u.ResponseHeaderTimeout = 0
+	return u
+}
+
+func forBodies(t *http.Transport) *http.Transport {
+	u := overHTTP1(t)
 	u.ExpectContinueTimeout = time.Second
-	// A POST on a connection that the server is just closing fails after its
-	// body has left, which is an unknown outcome for nothing. So idle connections
-	// are not kept for long.
-	u.IdleConnTimeout = time.Second
 	dialBulk(u)
 	return u
 }
+
+// NoBody is an empty body for a GET or HEAD. Unlike [http.NoBody], or none, it
+// keeps net/http from sending the request a second time by itself when a kept
+// connection ends without an answer. The service does not see it.
+var NoBody io.ReadCloser = noBody{}
+
+type noBody struct{}
+
+func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (noBody) Close() error { return nil }
