@@ -51,6 +51,10 @@ func (d Dialect) String() string {
 	return d.table.name
 }
 
+// SignedCallbacks reports whether the dialect's callbacks are signed, and can so
+// tell of a job. Unsigned ones are hints: see [Client.HintHandler].
+func (d Dialect) SignedCallbacks() bool { return d.table != nil && d.table.signed }
+
 // TimeUnit names the unit of the times of words, [time.Second] or
 // [time.Millisecond], for a service whose answers do not show it. It concerns
 // the session dialect alone.

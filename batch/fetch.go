@@ -79,8 +79,13 @@ func (r *run) deliver(it *item, t *scriptix.Transcript, sunk, tries int) {
 		r.hand(it, t)
 		return
 	}
-	_, err := r.try(it.key, ledger.Finished)
-	for _, input := range r.end(it) {
+	rec, err := r.try(it.key, r.afterwards)
+	inputs := r.end(it)
+	if err == nil && rec.Phase == Erasing {
+		r.erase(&eraser{item: it, inputs: inputs, transcript: t, state: StateDone}, 0)
+		return
+	}
+	for _, input := range inputs {
 		o := r.outcome(it, input, StateDone)
 		o.Transcript = t
 		if err != nil {
@@ -101,6 +106,10 @@ func (r *run) hand(it *item, t *scriptix.Transcript) {
 		if i == len(inputs)-1 {
 			// If it cannot be stored, the next run brings the transcript again.
 			after = func() { _, _ = r.try(it.key, ledger.Finished) }
+			if r.o.Erase {
+				r.hold()
+				after = func() { r.eraseOnceSeen(it) }
+			}
 		}
 		r.emit(o, after)
 	}

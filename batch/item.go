@@ -74,7 +74,7 @@ func (r *run) claim(it *item) {
 	var rec Record
 	var err error
 	if halted == nil {
-		rec, _, err = r.l.Claim(r.always, ledger.New(it.key, r.first(it).Audio.Name(), newToken(), r.id, time.Now()))
+		rec, _, err = r.l.Claim(r.always, ledger.Speaking(ledger.New(it.key, r.first(it).Audio.Name(), newToken(), r.id, time.Now()), r.dialect))
 	} else {
 		// Nothing new; but what was paid for is still brought home.
 		rec, err = r.l.Get(r.always, ByKey, it.key)
@@ -84,7 +84,7 @@ func (r *run) claim(it *item) {
 		}
 	}
 	if err == nil {
-		if !r.takeInHand(it, rec) {
+		if !r.takeInHand(it, rec) || r.foreign(it, rec) {
 			return
 		}
 		rec, err = r.takeOver(it, rec)
@@ -121,7 +121,8 @@ func (r *run) takeOver(it *item, rec Record) (Record, error) {
 	}
 	dead := rec.Owner
 	return r.l.Apply(r.always, rec.Key, func(rec Record) (Record, error) {
-		return step.TakenOver(rec, r.id, allBut(dead), time.Now())
+		rec, err := step.TakenOver(rec, r.id, allBut(dead), time.Now())
+		return ledger.Speaking(rec, r.dialect), err
 	})
 }
 
@@ -150,6 +151,9 @@ func (r *run) advance(it *item, rec Record) {
 	if rec.JobID != "" {
 		it.jobID = rec.JobID
 	}
+	if r.foreign(it, rec) {
+		return
+	}
 	next, err := r.next(it, rec)
 	if err != nil {
 		r.finish(it, StateInterrupted, fmt.Errorf("%w: %w", ErrLedger, err))
@@ -169,6 +173,9 @@ func (r *run) advance(it *item, rec Record) {
 		r.rest(it, waiting, 0)
 		r.watcher.Add(scriptix.Job{ID: rec.JobID, CreatedAt: rec.SubmittedAt, Duration: rec.Duration})
 		r.look(it, false)
+	case step.Erase:
+		e := &eraser{item: it, inputs: r.end(it), state: StateSkipped}
+		r.tasks.push(func() { r.erase(e, 0) })
 	case step.Collect:
 		r.tasks.push(func() { r.fetch(it, 0) })
 	case step.End:
@@ -176,10 +183,24 @@ func (r *run) advance(it *item, rec Record) {
 	}
 }
 
+// foreign ends an item whose job was made in another dialect of the API than the
+// client speaks: nothing can be asked about it, and another job must not be made.
+func (r *run) foreign(it *item, rec Record) bool {
+	err := ledger.CheckDialect(rec, r.dialect)
+	if err != nil {
+		it.jobID = rec.JobID
+		r.finish(it, StateInterrupted, err)
+	}
+	return err != nil
+}
+
 // conclude reports an item whose record is over.
 func (r *run) conclude(it *item, rec Record) {
 	switch rec.Phase {
 	case Done:
+		if r.o.Erase && rec.ErasedAt.IsZero() && r.eraseLate(it) {
+			return
+		}
 		r.finish(it, StateSkipped, nil)
 	case Failed:
 		job := scriptix.Job{ID: rec.JobID, Status: scriptix.StatusFailed, Failure: rec.Failure, Duration: rec.Duration, Source: it.source}
@@ -195,7 +216,7 @@ func (r *run) conclude(it *item, rec Record) {
 func (r *run) patience(it *item) step.Patience {
 	p := step.Patience{UnknownAfter: r.o.UnknownAfter, ResubmitAfter: r.o.ResubmitAfter, Since: it.lostAt}
 	if p.UnknownAfter == 0 {
-		if r.callbackURL(it) != "" {
+		if r.callbackURL(it) != "" && r.c.Dialect().SignedCallbacks() {
 			p.UnknownAfter = 30 * time.Minute
 		}
 		p.UnknownAfter = max(p.UnknownAfter, p.ResubmitAfter)

@@ -37,6 +37,9 @@ type Ledger interface {
 	// record as it is then, with a Revision one higher; a change that changes
 	// nothing stores nothing. An error of change is returned as it is.
 	//
+	// Where the change sets another Token, the record is found by that one from
+	// then on, and by the old one no more.
+	//
 	// What [CheckChange] refuses is refused, and a JobID that is bound to
 	// another record is [ErrJobTaken]. Where the change sets the JobID, the
 	// events parked for that id are taken out and fed to [Heard] in the same
@@ -96,6 +99,7 @@ const (
 	Submitted = ledger.Submitted // the job is known and runs
 	Completed = ledger.Completed // the job has ended well; its transcript is still to be handed over
 	Failed    = ledger.Failed    // the job has ended without a transcript
+	Erasing   = ledger.Erasing   // the transcript was handed over; the job is still to be erased at the service
 	Done      = ledger.Done      // the transcript was handed over
 	Rejected  = ledger.Rejected  // no job was made; a later run tries again
 	Abandoned = ledger.Abandoned // an unknown outcome that was given up with [Abandon]
@@ -124,6 +128,7 @@ var (
 	ErrJobTaken = ledger.ErrJobTaken // the job is bound to another record
 	ErrRule     = ledger.ErrRule     // a change that no record may make
 	ErrMoved    = ledger.ErrMoved    // a change that came too late
+	ErrDialect  = ledger.ErrDialect  // the job was made in another dialect of the API
 )
 
 // MaxKey is the longest key, token or job id in bytes.

@@ -112,6 +112,13 @@ func (m *memory) Apply(ctx context.Context, key string, change func(Record) (Rec
 		m.unpark(r.JobID)
 		m.jobs[r.JobID] = key
 	}
+	if r.Token != old.Token {
+		if _, taken := m.tokens[r.Token]; taken {
+			return old, ledger.ErrTokenTaken
+		}
+		delete(m.tokens, old.Token)
+		m.tokens[r.Token] = key
+	}
 	r.Revision = old.Revision + 1
 	m.records[key] = r
 	if ledger.Wakes(old, r) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"sync"
-	"time"
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
@@ -48,46 +47,6 @@ type Outcome struct {
 	Err        error                // nil when done or skipped
 	Source     scriptix.Source      // how the job's end was learned
 	Attempts   int                  // uploads whose last byte may have gone out, over all runs
-}
-
-// Options are those of [Run]. The zero value is a batch that remembers nothing.
-type Options struct {
-	// Ledger remembers the batch; nil: one in memory. Run does not close it.
-	Ledger Ledger
-
-	// Concurrency is how many recordings are uploaded at once. Zero: one less
-	// than the client's budget allows requests at once, or 4. Jobs that run at
-	// the service do not count.
-	Concurrency int
-
-	// ResubmitAfter has an unknown outcome sent again, which may be billed a
-	// second time, when no callback has told of its job for so long since the
-	// upload. Zero: never.
-	ResubmitAfter time.Duration
-
-	// UnknownAfter is how long an unknown outcome waits for its callback before
-	// it is reported. Zero: half an hour, which is longer than the service tries
-	// to deliver one; without a callback URL it is reported at once. In both
-	// cases ResubmitAfter, where it is longer.
-	UnknownAfter time.Duration
-
-	// Sink takes each transcript: Input, Key, JobID, Transcript, Source and
-	// Attempts are set. The record is marked done once it has returned nil, so a
-	// crash before that brings the same transcript again. An error or a panic is
-	// tried again after 1, 2, 4 and 8 seconds; then the outcome is interrupted.
-	// It is called from several goroutines. Without one the record is marked
-	// done when the loop over Run has come to its next round, or ends.
-	Sink func(context.Context, Outcome) error
-
-	// OnProgress is told how much of a recording's audio went out, as by
-	// [scriptix.OnProgress]; of several inputs of one key, the first is named. It
-	// is called concurrently for different recordings, and should be quick.
-	OnProgress func(in Input, sent, total int64)
-
-	// OnRetry is told that an upload made no job, for a reason that may pass, and
-	// after which wait it is tried again. It is called concurrently, and should be
-	// quick.
-	OnRetry func(in Input, err error, after time.Duration)
 }
 
 // The reasons of interrupted outcomes, for [errors.Is] beside the cause.
@@ -162,27 +121,16 @@ func (r *run) serve(in iter.Seq[Input], yield func(Outcome) bool) {
 	}
 }
 
-func (o Options) check(ctx context.Context, c *scriptix.Client) error {
-	switch {
-	case ctx == nil:
-		return errors.New("batch: the context is nil; use context.Background")
-	case c == nil:
-		return errors.New("batch: the client is nil")
-	case o.Concurrency < 0 || o.ResubmitAfter < 0 || o.UnknownAfter < 0:
-		return errors.New("batch: an option is negative; zero stands for its default")
-	}
-	return nil
-}
-
 // run is one call of Run.
 type run struct {
-	ctx    context.Context //nolint:containedctx // ends with the caller's, when the consumer leaves, and when all is done
-	cancel context.CancelCauseFunc
-	always context.Context //nolint:containedctx // for the ledger: what happened is stored though ctx ended
-	c      *scriptix.Client
-	l      Ledger
-	o      Options
-	id     string
+	ctx     context.Context //nolint:containedctx // ends with the caller's, when the consumer leaves, and when all is done
+	cancel  context.CancelCauseFunc
+	always  context.Context //nolint:containedctx // for the ledger: what happened is stored though ctx ended
+	c       *scriptix.Client
+	l       Ledger
+	o       Options
+	id      string
+	dialect string // of the API that the client speaks
 
 	inputs  chan Input
 	again   queue[*item]  // to be uploaded, found in the ledger or decided so
@@ -196,6 +144,7 @@ type run struct {
 	mu      sync.Mutex
 	items   map[string]*item // by key, until they end
 	jobs    map[string]*item // by job id, those waited for
+	erasing map[*eraser]bool // handed over, and being erased
 	left    []Input          // taken from in when it was too late
 	pending int              // inputs taken and not yielded
 	fed     bool             // in has ended
@@ -226,10 +175,10 @@ func newRun(ctx context.Context, c *scriptix.Client, o Options) *run {
 		}
 	}
 	r := &run{
-		c: c, l: o.Ledger, o: o, id: newToken()[:16], always: context.WithoutCancel(ctx),
+		c: c, l: o.Ledger, o: o, id: newToken()[:16], dialect: c.Dialect().String(), always: context.WithoutCancel(ctx),
 		inputs: make(chan Input), again: newQueue[*item](), tasks: newQueue[func()](), watcher: c.STT.NewWatcher(),
 		out: make(chan result), gone: make(chan struct{}),
-		items: make(map[string]*item), jobs: make(map[string]*item),
+		items: make(map[string]*item), jobs: make(map[string]*item), erasing: make(map[*eraser]bool),
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	return r
@@ -386,6 +335,7 @@ func (r *run) interrupt() {
 		}
 		r.finish(it, StateInterrupted, err)
 	}
+	r.notErased()
 	for _, input := range left {
 		r.emit(Outcome{Input: input, Key: input.Key, State: StateInterrupted, Err: r.stopped()}, nil)
 	}

@@ -63,7 +63,8 @@ func (r *run) beginUpload(it *item) (Record, bool) {
 	}
 	dead := rec.Owner
 	begun, err := r.l.Apply(r.always, it.key, func(rec Record) (Record, error) {
-		return ledger.Begin(rec, r.id, allBut(dead))
+		rec, err := ledger.Begin(rec, r.id, allBut(dead))
+		return ledger.Speaking(rec, r.dialect), err
 	})
 	switch {
 	case errors.Is(err, ErrMoved):

@@ -18,13 +18,14 @@ const (
 	Submitted Phase = "submitted" // the job is known and runs
 	Completed Phase = "completed" // the job has ended well; its transcript is still to be handed over
 	Failed    Phase = "failed"    // the job has ended without a transcript
-	Done      Phase = "done"      // the transcript was handed over
+	Erasing   Phase = "erasing"   // the transcript was handed over; the job is still to be erased at the service
+	Done      Phase = "done"      // the transcript was handed over, and the job erased where that was wanted
 	Rejected  Phase = "rejected"  // no job was made; a later run may try again
 	Abandoned Phase = "abandoned" // an unknown outcome that the caller gave up
 )
 
 // Ended reports whether the job has ended. The way it ended never changes.
-func (p Phase) Ended() bool { return p == Completed || p == Failed || p == Done }
+func (p Phase) Ended() bool { return p == Completed || p == Failed || p == Erasing || p == Done }
 
 // Open reports whether a run still has something to do about it.
 func (p Phase) Open() bool { return p != Failed && p != Done && p != Rejected && p != Abandoned }
@@ -43,6 +44,7 @@ type Record struct {
 	Attempts int    `json:"attempts,omitempty"` // uploads whose last byte may have gone out
 	Source   string `json:"source,omitempty"`   // how the end was learned: "webhook" or "poll"
 	Failure  string `json:"failure,omitempty"`  // why it failed, was rejected or is unknown
+	Dialect  string `json:"dialect,omitempty"`  // of the API that the job is made in; "" stands for stt
 	Confirm  bool   `json:"confirm,omitempty"`  // a callback said that it failed; a status request is to confirm it
 
 	Duration    time.Duration `json:"duration_ns,omitempty"` // of the audio; 0 when the service did not say
@@ -50,7 +52,8 @@ type Record struct {
 	SentAt      time.Time     `json:"sent_at,omitzero"`      // when the last byte of the latest upload may have gone out
 	SubmittedAt time.Time     `json:"submitted_at,omitzero"` // when the job's id was learned
 	EndedAt     time.Time     `json:"ended_at,omitzero"`
-	Due         time.Time     `json:"due,omitzero"` // when somebody should look at it; zero: never
+	ErasedAt    time.Time     `json:"erased_at,omitzero"` // when the service said that the job is gone
+	Due         time.Time     `json:"due,omitzero"`       // when somebody should look at it; zero: never
 
 	Duplicates     int `json:"duplicates,omitempty"`     // ends that were reported again
 	Contradictions int `json:"contradictions,omitempty"` // ends that were reported otherwise, or with another job
@@ -77,9 +80,10 @@ var next = map[Phase][]Phase{
 	Sent:      {Claimed, Unknown, Submitted, Completed, Rejected},
 	Unknown:   {Claimed, Submitted, Completed, Abandoned},
 	Submitted: {Completed, Failed},
-	Completed: {Done, Failed}, // Failed only when the result itself disproves the end that was announced
+	Completed: {Erasing, Done, Failed}, // Failed only when the result itself disproves the end that was announced
 	Failed:    nil,
-	Done:      nil,
+	Erasing:   {Done},
+	Done:      {Erasing}, // when it is only later that it is wanted
 	Rejected:  {Claimed, Submitted, Completed},
 	Abandoned: {Claimed, Submitted, Completed},
 }
@@ -90,8 +94,10 @@ func Check(old, r Record) error {
 	switch {
 	case r.Key != old.Key:
 		return fmt.Errorf("%w: the key changed", ErrRule)
-	case r.Token != old.Token:
+	case r.Token != old.Token && !forgets(old, r):
 		return fmt.Errorf("%w: the token changed", ErrRule)
+	case old.JobID != "" && r.Dialect != old.Dialect:
+		return fmt.Errorf("%w: the dialect changed", ErrRule)
 	case old.JobID != "" && r.JobID != old.JobID:
 		return fmt.Errorf("%w: it is bound to job %q", ErrRule, old.JobID)
 	case r.JobID == "" && (r.Phase == Submitted || r.Phase.Ended()):

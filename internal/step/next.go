@@ -20,6 +20,7 @@ const (
 	Follow   Do = "follow"    // its job runs: a callback or a poll ends it, see Observe
 	Confirm  Do = "confirm"   // a callback said that its job failed: one status request, see Observe
 	Collect  Do = "collect"   // its job has ended well: a Fetch
+	Erase    Do = "erase"     // its transcript was handed over, and its job is to be erased: an EraseJob
 	End      Do = "end"       // it is done, failed, rejected or abandoned
 )
 
@@ -62,6 +63,8 @@ func Next(r ledger.Record, now time.Time, ownerAlive bool, p Patience) Action {
 		return Action{Do: Follow}
 	case ledger.Completed:
 		return Action{Do: Collect}
+	case ledger.Erasing:
+		return Action{Do: Erase}
 	case ledger.Done, ledger.Failed, ledger.Rejected, ledger.Abandoned:
 		return Action{Do: End}
 	}

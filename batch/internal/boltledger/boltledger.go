@@ -69,6 +69,8 @@ type Ledger struct {
 	idle       chan struct{} // closed when the committer has ended
 	closed     bool
 	broken     error // the mapped file cannot be trusted any more
+
+	reading sync.RWMutex // held for reading by every read
 }
 
 // verify checks the file under a shared lock, without bbolt's trust in it.

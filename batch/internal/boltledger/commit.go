@@ -60,6 +60,8 @@ func (f *Ledger) view(ctx context.Context, run func(*bbolt.Tx) error) error {
 	if err != nil {
 		return err
 	}
+	f.reading.RLock()
+	defer f.reading.RUnlock()
 	_, err = guarded(func() (struct{}, error) { return struct{}{}, f.db.View(run) })
 	if _, panicked := errors.AsType[*panicError](err); panicked {
 		f.spoil(err)

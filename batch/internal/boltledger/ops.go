@@ -95,7 +95,16 @@ func (f *Ledger) Apply(ctx context.Context, key string, change func(ledger.Recor
 				r = ledger.Heard(r, e)
 			}
 		}
+		tokens := tx.Bucket(bucketTokens)
+		if r.Token != old.Token && tokens.Get([]byte(r.Token)) != nil {
+			return ledger.ErrTokenTaken
+		}
 		r.Revision = old.Revision + 1
+		if r.Token != old.Token {
+			if err := errors.Join(tokens.Delete([]byte(old.Token)), tokens.Put([]byte(r.Token), id)); err != nil {
+				return partial(err)
+			}
+		}
 		if learned {
 			if err := errors.Join(unpark(tx, r.JobID), tx.Bucket(bucketJobs).Put([]byte(r.JobID), id)); err != nil {
 				return partial(err)

@@ -46,6 +46,7 @@ type shooter struct {
 	timer  *time.Timer
 	armed  bool
 	closed bool
+	shorn  bool // of the latest changes, by forget
 
 	writing sync.Mutex // one writes at a time
 }
@@ -108,7 +109,7 @@ func (s *shooter) close() error {
 		s.timer.Stop()
 	}
 	shot := s.take(false)
-	changed := s.next > 0
+	changed := s.next > 0 || s.shorn
 	s.mu.Unlock()
 	s.writing.Lock()
 	defer s.writing.Unlock()
