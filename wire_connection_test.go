@@ -63,10 +63,11 @@ func TestConnectionsThatAllEndWithoutAnAnswerCostNoMoreThanTheAttempts(t *testin
 	t.Parallel()
 	var silent atomic.Bool
 	server := serveRaw(t, false, func(x *rawExchange) bool {
-		if !silent.Load() {
-			x.answer(http.StatusOK, `{"id":"stt_1","status":"queued"}`)
+		if silent.Load() {
+			return false
 		}
-		return !silent.Load()
+		x.answer(http.StatusOK, `{"id":"stt_1","status":"queued"}`)
+		return true
 	})
 	c := server.connect(t, scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 3, MinWait: time.Millisecond, MaxWait: time.Millisecond}))
 	_, err := c.STT.Status(t.Context(), "stt_1")

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/lenient"
 )
 
 // EventType is the word that the service sends; unknown ones pass through.
@@ -40,7 +42,7 @@ type Data struct {
 
 // Parse reads the body of a callback. It does not check the signature: do that first.
 //
-// It is tolerant, because the service's documents are at odds with one another: ids may be numbers or strings,
+// It is tolerant, because the service's documents are at odds with one another: ids may be numbers, as 456.0, or strings,
 // seconds may be a string, the object may stand in a {"result": ...} envelope, unknown fields are ignored, an
 // unreadable field is its zero value, and an unknown event is fine with or without data. The error is [ErrPayload] if
 // the body is no JSON object, if it has no event, or if an event "transcription.*" has no data.id.
@@ -61,9 +63,9 @@ func Parse(payload []byte) (Event, error) {
 	data, _ := object(body["data"])
 	data = unwrap(data, "id")
 	e.Data = Data{
-		ID:         text(data["id"]),
+		ID:         lenient.ID(data["id"]),
 		Status:     text(data["status"]),
-		DocumentID: text(data["document_id"]),
+		DocumentID: lenient.ID(data["document_id"]),
 		Duration:   seconds(data["duration_seconds"]),
 		Language:   text(data["language"]),
 	}
@@ -81,7 +83,7 @@ type fields = map[string]json.RawMessage
 
 func object(raw []byte) (fields, bool) {
 	var o fields
-	err := json.Unmarshal(raw, &o)
+	err := json.Unmarshal(lenient.JSON(raw), &o)
 	return o, err == nil && o != nil
 }
 

@@ -33,7 +33,7 @@ func Refuse(body []byte) Refusal {
 		Code:     strings.TrimSpace(FirstScalar(top["error_code"], nested["code"], spoken["code"], top["code"])),
 		Explains: Present(top["error"]) || Present(top["message"]),
 	}
-	r.RetryAfter, _ = RetryAfter(Scalar(top["retry_after"]), time.Time{})
+	r.RetryAfter, _ = RetryAfter(ID(top["retry_after"]), time.Time{})
 	blamed := Object(top["err"])
 	r.Message = Text(top["message"], nested["message"], top["error_description"], top["detail"], top["error"],
 		spoken["message"], spoken["text"], spoken["detail"], nested["detail"], top["error_message"], top["err"], blamed["message"], top["title"], top["reason"])
@@ -46,7 +46,7 @@ func Refuse(body []byte) Refusal {
 			said.read(raw)
 		}
 	}
-	if r.Message == "" && len(said.words) == 0 {
+	if r.Message == "" && len(said.words) == 0 && spoken != nil {
 		said.read(top["message"]) // an object of fields
 	}
 	r.Fields = said.fields

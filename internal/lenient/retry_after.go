@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// RetryAfter reads seconds or a date, relative to now when that is not
+// RetryAfter reads seconds, of which a fraction rounds up, or a date, relative to now when that is not
 // zero. What is negative, or no time at all, is not ok; what is absurd is a
 // year.
 func RetryAfter(value string, now time.Time) (time.Duration, bool) {
@@ -18,10 +18,13 @@ func RetryAfter(value string, now time.Time) (time.Duration, bool) {
 	if value == "" {
 		return 0, false
 	}
-	if whole, _, isNumber := cutNumber(value); isNumber {
+	if whole, fraction, isNumber := cutNumber(value); isNumber {
 		n, err := strconv.ParseUint(whole, 10, 63)
-		if err != nil || n > uint64(most/time.Second) {
+		if err != nil || n >= uint64(most/time.Second) {
 			return most, true
+		}
+		if strings.Trim(fraction, "0") != "" {
+			n++ // asking too early is refused again
 		}
 		return time.Duration(n) * time.Second, true
 	}
@@ -39,6 +42,9 @@ func RetryAfter(value string, now time.Time) (time.Duration, bool) {
 func cutNumber(s string) (whole, fraction string, ok bool) {
 	whole, fraction, _ = strings.Cut(s, ".")
 	digits := func(s string) bool { return strings.Trim(s, "0123456789") == "" }
+	if whole == "" && fraction != "" {
+		whole = "0"
+	}
 	return whole, fraction, whole != "" && digits(whole) && digits(fraction)
 }
 
