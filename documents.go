@@ -1,20 +1,18 @@
 package scriptix
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/dialect"
-	"github.com/scriptix-io/scriptix-go/internal/redact"
+	"github.com/scriptix-io/scriptix-go/internal/download"
 )
 
 // DocumentService reads, exports and deletes the documents of finished jobs. It
@@ -89,23 +87,18 @@ func (d *DocumentService) Export(ctx context.Context, doc Document, format strin
 	}
 	export := d.core.dialect.table.document.export(k.path, format)
 	export.op, export.jobID, export.class, export.accept = op, k.jobID, k.class, "*/*"
-	link, out := "", &destination{Writer: w}
-	export.to = func(_ http.Header, body io.Reader) (err error) {
-		link, err = copyFile(out, body, format)
-		return err
+	file := download.File{Format: format, Out: w}
+	export.to = func(_ http.Header, body io.Reader) error { return file.Copy(body) }
+	_, err = d.core.send(ctx, export)
+	switch {
+	case file.Failed != nil:
+		err = &Error{Op: op, JobID: k.jobID, Attempts: 1, Err: file.Failed}
+	case err == nil && file.Link != "":
+		if err = file.Follow(ctx, d.core.transport, d.core.userAgent, d.core.cfg.idleTimeout); err != nil {
+			return &Error{Op: op, JobID: k.jobID, Attempts: 1, Err: d.core.redact.Error(err)}
+		}
 	}
-	if _, err = d.core.send(ctx, export); out.err != nil {
-		return &Error{Op: op, JobID: k.jobID, Attempts: 1, Err: out.err}
-	} else if err != nil {
-		return err
-	}
-	if link == "" {
-		return nil
-	}
-	if err := d.core.download(ctx, link, w); err != nil {
-		return &Error{Op: op, JobID: k.jobID, Attempts: 1, Err: d.core.redact.Error(err)}
-	}
-	return nil
+	return err
 }
 
 // Delete erases a document. It costs one request, and up to three where the
@@ -172,90 +165,87 @@ func (d *DocumentService) make(ctx context.Context, op, jobID string) (string, e
 	return id, nil
 }
 
-// destination is the caller's writer, whose failure is not the service's.
-type destination struct {
-	io.Writer
-	err error
+// ModelService lists the account's own models. It is safe for concurrent use.
+type ModelService struct{ core *core }
+
+// GlossaryService lists the account's glossaries. It is safe for concurrent use.
+type GlossaryService struct{ core *core }
+
+// Model is a custom model of the account.
+type Model struct {
+	ID       string
+	Key      string // what [SubmitParams.Model] takes
+	Name     string
+	Language string
+	Status   int // how far its training is; 4 can be used
 }
 
-func (d *destination) Write(p []byte) (int, error) {
-	n, err := d.Writer.Write(p)
-	d.err = err
-	return n, err
+// Glossary is a list of words of the account.
+type Glossary struct {
+	ID   string // what [SubmitParams.GlossaryID] takes
+	Name string
 }
 
-const (
-	maxLink = 64 << 10 // bytes of an answer that may be a link
-	maxFile = 1 << 30  // bytes of an export
-)
+// List yields the models, and one last error where a page cannot be had. It costs
+// one request for each hundred. [ErrForbidden] says that the key lacks the
+// permission custom_models:read.
+//
+// API: GET /api/v3/custom_models
+func (s *ModelService) List(ctx context.Context) iter.Seq2[Model, error] {
+	if s == nil {
+		s = new(ModelService)
+	}
+	return list(ctx, s.core, "models.list", "custom_models", dialect.ReadModels, func(m dialect.Model) Model { return Model(m) })
+}
 
-var errFileTooLong = errors.New("the export is longer than 1 GiB, and was cut there")
+// List yields the glossaries, and one last error where a page cannot be had. It
+// costs one request for each hundred. The glossaries of /api/v4, which are
+// pairs for translation, are not among them.
+//
+// API: GET /api/v3/glossaries
+func (s *GlossaryService) List(ctx context.Context) iter.Seq2[Glossary, error] {
+	if s == nil {
+		s = new(GlossaryService)
+	}
+	return list(ctx, s.core, "glossaries.list", "glossaries", dialect.ReadGlossaries, func(g dialect.Glossary) Glossary { return Glossary(g) })
+}
 
-// copyFile copies an export to w, or returns the link that stands in its place.
-func copyFile(w io.Writer, body io.Reader, format string) (link string, err error) {
-	file := bufio.NewReaderSize(body, maxLink)
-	head, err := file.Peek(1)
-	if err == nil && head[0] == '{' && format != "json" {
-		if head, err = file.Peek(maxLink); errors.Is(err, io.EOF) {
-			if link, ok := dialect.Link(bytes.TrimSpace(head)); ok {
-				return link, nil
+// list yields what a call lists, page by page. A service that ignores the page
+// sends the same one again, so the total it names ends the list too.
+func list[W, T any](ctx context.Context, c *core, op, path string, read func([]byte) ([]W, int, error), item func(W) T) iter.Seq2[T, error] {
+	const perPage = 100
+	return func(yield func(T, error) bool) {
+		var none T
+		switch {
+		case c == nil:
+			yield(none, invalid(op, "client", "was not made by New"))
+			return
+		case ctx == nil:
+			yield(none, invalid(op, "context", "is nil; use context.Background"))
+			return
+		}
+		for page, seen := 1, 0; ; page++ {
+			query := url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(perPage)}}
+			k := call{op: op, method: http.MethodGet, path: []string{path}, query: query, class: ClassPoll}
+			ans, err := c.send(ctx, k)
+			if err != nil {
+				yield(none, err)
+				return
+			}
+			items, total, err := read(ans.body)
+			if err != nil {
+				yield(none, c.badAnswer(k, ans, err))
+				return
+			}
+			for _, i := range items {
+				if !yield(item(i), nil) {
+					return
+				}
+			}
+			seen += len(items)
+			if len(items) == 0 || seen >= total && total >= 0 || total < 0 && len(items) < perPage {
+				return
 			}
 		}
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	n, err := io.Copy(w, io.LimitReader(file, maxFile))
-	if err == nil && n == maxFile {
-		if _, err = file.Peek(1); err == nil {
-			return "", errFileTooLong
-		} else if errors.Is(err, io.EOF) {
-			err = nil
-		}
-	}
-	return "", err
-}
-
-// download fetches a file from where a link leads. The link is a secret and the
-// host is another's: neither key nor cookie goes there, and the link into no
-// error, log or Referer.
-func (c *core) download(ctx context.Context, link string, w io.Writer) error {
-	target, err := url.Parse(link)
-	if err != nil || target.Scheme != "https" || target.Hostname() == "" || target.User != nil {
-		return fmt.Errorf("%w: the link to the file is no https URL", ErrBadAnswer)
-	}
-	watchdog := audio.NewWatchdog(ctx, audio.Patience{Idle: c.cfg.idleTimeout, Answer: c.cfg.idleTimeout}, false)
-	defer watchdog.End()
-	req, err := http.NewRequestWithContext(watchdog.Context(), http.MethodGet, target.String(), nil) //nolint:contextcheck // ctx, ended when nothing moves
-	if err != nil {
-		return fmt.Errorf("%w: the link to the file cannot be used", ErrBadAnswer)
-	}
-	req.Header = http.Header{"User-Agent": {c.userAgent}, "Accept-Encoding": {"identity"}}
-	plain := http.Client{Transport: c.transport, CheckRedirect: followOnce}
-	resp, err := plain.Do(req)
-	if err != nil {
-		if cause := watchdog.Stalled(ctx); cause != nil {
-			err = cause
-		}
-		return fmt.Errorf("the file behind the link cannot be fetched: %w", redact.StripURL(err))
-	}
-	defer resp.Body.Close()
-	watchdog.Moved()
-	switch {
-	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("%w: the host of the file answered %d", ErrBadAnswer, resp.StatusCode)
-	case resp.Header.Get("Content-Encoding") != "" && resp.Header.Get("Content-Encoding") != "identity":
-		return fmt.Errorf("%w: the host of the file sends it in a coding that was not asked for", ErrBadAnswer)
-	}
-	_, err = copyFile(w, &incoming{Reader: resp.Body, watchdog: watchdog, parent: ctx, began: time.Now()}, "json") // which is no link
-	return err
-}
-
-// followOnce follows one redirect to https, and keeps the link out of Referer.
-func followOnce(req *http.Request, via []*http.Request) error {
-	if len(via) > 1 || req.URL.Scheme != "https" {
-		return http.ErrUseLastResponse
-	}
-	req.Header.Del("Referer")
-	return nil
 }

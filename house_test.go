@@ -26,7 +26,7 @@ const module = "github.com/scriptix-io/scriptix-go"
 var edges = map[string][]string{
 	".": {
 		"budget", "webhook", "internal/watch", "internal/audio", "internal/transport", "internal/redact", "internal/lenient",
-		"internal/dialect", "github.com/google/go-querystring/query", "github.com/hashicorp/go-retryablehttp",
+		"internal/dialect", "internal/hint", "internal/download", "github.com/google/go-querystring/query", "github.com/hashicorp/go-retryablehttp",
 	},
 	"budget":             {"internal/rate", "internal/lenient"},
 	"webhook":            {"internal/lenient"},
@@ -41,6 +41,8 @@ var edges = map[string][]string{
 	"internal/redact":    {},
 	"internal/lenient":   {},
 	"internal/dialect":   {"internal/lenient"},
+	"internal/hint":      {"internal/lenient"},
+	"internal/download":  {"internal/audio", "internal/dialect", "internal/redact"},
 	"internal/step":      {".", "batch/ledger"},
 	"batch":              {".", "webhook", "budget", "internal/step", "batch/ledger", "batch/internal/boltledger"},
 	"batch/ledger":       {},

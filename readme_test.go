@@ -110,6 +110,8 @@ func TestTheRootPackageLinksLittle(t *testing.T) {
 		"github.com/scriptix-io/scriptix-go/webhook",
 		"github.com/scriptix-io/scriptix-go/internal/audio",
 		"github.com/scriptix-io/scriptix-go/internal/dialect",
+		"github.com/scriptix-io/scriptix-go/internal/download",
+		"github.com/scriptix-io/scriptix-go/internal/hint",
 		"github.com/scriptix-io/scriptix-go/internal/due",
 		"github.com/scriptix-io/scriptix-go/internal/lenient",
 		"github.com/scriptix-io/scriptix-go/internal/rate",

@@ -2,11 +2,14 @@ package scriptix
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/scriptix-io/scriptix-go/internal/hint"
 	"github.com/scriptix-io/scriptix-go/internal/watch"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
@@ -19,6 +22,32 @@ func (c *Client) WebhookHandler() http.Handler {
 		return http.NotFoundHandler()
 	}
 	return c.core.handler
+}
+
+// HintHandler returns a handler for the unsigned callbacks of the session
+// dialect, to be mounted at the URL of [WithWebhook] and everything below it.
+//
+// Such a callback proves nothing, so it is a hint and no more: it has a job that
+// somebody waits for polled now instead of later, within the budget and at most
+// every 30 seconds per job. It never ends a job and never reaches
+// [Client.OnEvent], [Client.Deliver] or a ledger. A hint needs one of the secrets
+// of WithWebhook, in the header that a submit asked the service to send or as the
+// path's last element, where a submit puts it too; the answer is 401 without.
+//
+// The error says that there is no secret, or one of less than 16 bytes.
+func (c *Client) HintHandler() (http.Handler, error) {
+	if c == nil || c.core == nil {
+		return nil, errors.New("scriptix: HintHandler: the client was not made by New")
+	}
+	var secrets []string
+	for _, secret := range c.core.secrets {
+		secrets = append(secrets, secret())
+	}
+	h, err := hint.NewHandler(c.core.waits.Hint, secrets)
+	if err != nil {
+		return nil, fmt.Errorf("scriptix: HintHandler: %w", err)
+	}
+	return h, nil
 }
 
 // OnEvent has fn called with each verified event before any waiter hears of

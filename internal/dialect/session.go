@@ -42,9 +42,9 @@ func ReadSession(data []byte) (Session, error) {
 
 func session(top map[string]json.RawMessage) (Session, error) {
 	s := Session{
-		ID:         lenient.Scalar(top["session_id"]),
+		ID:         lenient.ID(top["session_id"]),
 		Status:     lenient.Text(top["status"]),
-		DocumentID: lenient.Scalar(lenient.Object(top["document"])["id"]),
+		DocumentID: lenient.ID(lenient.Object(top["document"])["id"]),
 		Language:   lenient.Text(top["language"]),
 		Duration:   max(lenient.Seconds(top["duration"]), 0),
 		CreatedAt:  lenient.Timestamp(top["created_at"]),
@@ -63,7 +63,7 @@ func FileSession(data []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id := lenient.Scalar(top["session_id"])
+	id := lenient.ID(top["session_id"])
 	if id == "" {
 		return "", errors.New("it names no session yet")
 	}
@@ -76,7 +76,7 @@ func DocumentID(data []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id := lenient.FirstScalar(top["id"], top["document_id"], lenient.Object(top["document"])["id"])
+	id := lenient.ID(top["id"], top["document_id"], lenient.Object(top["document"])["id"])
 	if id == "" {
 		return "", errors.New("it names no document")
 	}
@@ -107,7 +107,7 @@ func ReadModels(data []byte) (models []Model, total int, err error) {
 	items, total, err := readList(data, "models", "custom_models")
 	for _, item := range items {
 		models = append(models, Model{
-			ID:       lenient.Scalar(item["id"]),
+			ID:       lenient.ID(item["id"]),
 			Key:      lenient.FirstScalar(item["model_key"], item["key"]),
 			Name:     lenient.Text(item["name"]),
 			Language: lenient.FirstScalar(item["language"], lenient.Object(item["language"])["code"]),
@@ -125,7 +125,7 @@ type Glossary struct{ ID, Name string }
 func ReadGlossaries(data []byte) (glossaries []Glossary, total int, err error) {
 	items, total, err := readList(data, "glossaries")
 	for _, item := range items {
-		glossaries = append(glossaries, Glossary{ID: lenient.Scalar(item["id"]), Name: lenient.Text(item["name"])})
+		glossaries = append(glossaries, Glossary{ID: lenient.ID(item["id"]), Name: lenient.Text(item["name"])})
 	}
 	return glossaries, total, err
 }

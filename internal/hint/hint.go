@@ -1,4 +1,10 @@
-package scriptix
+// Package hint receives unsigned callbacks, which prove nothing: all that one can
+// do is to say that a job is worth a look.
+//
+// A secret travels with each of them, in a header that the submit asked for or as
+// the last element of the path. Without it nothing is read. Whoever learns the
+// secret can cost requests, and change nothing.
+package hint
 
 import (
 	"crypto/sha256"
@@ -15,54 +21,40 @@ import (
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/lenient"
-	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
 const (
-	minHintSecret  = 16 // bytes: 128 random bits
-	maxHint        = 64 << 10
-	hintReadPeriod = 10 * time.Second
+	minSecret   = 16 // bytes: 128 random bits
+	maxBody     = 64 << 10
+	readTimeout = 10 * time.Second
 )
 
-// HintHandler returns a handler for the unsigned callbacks of the session
-// dialect, to be mounted at the URL of [WithWebhook] and everything below it.
-//
-// Such a callback proves nothing, so it is a hint and no more: it has a job that
-// somebody waits for polled now instead of later, within the budget and at most
-// every 30 seconds per job. It never ends a job and never reaches
-// [Client.OnEvent], [Client.Deliver] or a ledger. A hint needs one of the secrets
-// of WithWebhook, in the header that a submit asked the service to send or as the
-// path's last element, where a submit puts it too; the answer is 401 without.
-//
-// The error says that there is no secret, or one of less than 16 bytes.
-func (c *Client) HintHandler() (http.Handler, error) {
-	if c == nil || c.core == nil {
-		return nil, errors.New("scriptix: HintHandler: the client was not made by New")
+// NewHandler makes the handler that calls hint with the id of each job that an
+// authentic hint names. It refuses to be made without a secret, or with one that
+// could be guessed.
+func NewHandler(hint func(jobID string), secrets []string) (http.Handler, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("there is no secret; give one with WithWebhook")
 	}
-	if len(c.core.secrets) == 0 {
-		return nil, errors.New("scriptix: HintHandler: there is no secret; give one with WithWebhook")
-	}
-	h := &hintHandler{hint: c.core.waits.Hint}
-	for i, secret := range c.core.secrets {
-		if len(secret()) < minHintSecret {
-			return nil, fmt.Errorf("scriptix: HintHandler: secret %d has less than %d bytes, and could be guessed", i, minHintSecret)
+	h := &handler{hint: hint}
+	for i, secret := range secrets {
+		if len(secret) < minSecret {
+			return nil, fmt.Errorf("secret %d has less than %d bytes, and could be guessed", i, minSecret)
 		}
-		h.secrets = append(h.secrets, sum(secret))
+		h.secrets = append(h.secrets, sha256.Sum256([]byte(secret)))
 	}
 	return h, nil
 }
 
-type hintHandler struct {
+type handler struct {
 	secrets [][sha256.Size]byte // so that comparing takes the same time whatever comes
 	hint    func(jobID string)
 }
 
-func sum(s redact.Secret) [sha256.Size]byte { return sha256.Sum256([]byte(s())) }
-
 // ServeHTTP answers one hint.
-func (h *hintHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Before anything is refused, because the server reads what is left of a refused body too.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(hintReadPeriod))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout))
 	switch {
 	case r.Method != http.MethodPost && r.Method != http.MethodPut:
 		w.Header().Set("Allow", "POST, PUT")
@@ -72,7 +64,7 @@ func (h *hintHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	jobID, status := readHint(r)
+	jobID, status := read(r)
 	if status == http.StatusRequestTimeout || status == http.StatusRequestEntityTooLarge {
 		w.Header().Set("Connection", "close") // what is left of the body is not worth reading
 	}
@@ -83,7 +75,7 @@ func (h *hintHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // authentic compares what came with every secret, so that the time tells nothing.
-func (h *hintHandler) authentic(r *http.Request) bool {
+func (h *handler) authentic(r *http.Request) bool {
 	scheme, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		bearer = ""
@@ -102,20 +94,20 @@ func (h *hintHandler) authentic(r *http.Request) bool {
 	return found == 1
 }
 
-// readHint reads which job a hint is about, or the status to refuse it with.
-func readHint(r *http.Request) (jobID string, status int) {
-	if r.ContentLength > maxHint {
+// read reads which job a hint is about, or the status to refuse it with.
+func read(r *http.Request) (jobID string, status int) {
+	if r.ContentLength > maxBody {
 		return "", http.StatusRequestEntityTooLarge
 	}
 	var body []byte
 	if r.Body != nil {
 		var err error
-		switch body, err = io.ReadAll(io.LimitReader(r.Body, maxHint+1)); {
+		switch body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1)); {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return "", http.StatusRequestTimeout
 		case err != nil:
 			return "", http.StatusServiceUnavailable
-		case len(body) > maxHint:
+		case len(body) > maxBody:
 			return "", http.StatusRequestEntityTooLarge
 		}
 	}
@@ -123,7 +115,7 @@ func readHint(r *http.Request) (jobID string, status int) {
 	if json.Unmarshal(body, &top) != nil || top == nil {
 		return "", http.StatusBadRequest
 	}
-	inBody, inHeader := lenient.Scalar(top["sessionId"]), r.Header.Get("X-Scriptix-Session")
+	inBody, inHeader := lenient.ID(top["sessionId"]), r.Header.Get("X-Scriptix-Session")
 	switch {
 	case inBody == "" && inHeader == "", inBody != "" && inHeader != "" && inBody != inHeader:
 		return "", http.StatusBadRequest
