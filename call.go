@@ -42,6 +42,8 @@ type call struct {
 	works  bool          // the service works before it answers: WithAnswerTimeout
 	total  time.Duration // the longest an attempt may take; 0: as long as bytes move
 	permit Permit        // of the budget, if the caller has it already; for a single attempt
+
+	repeat func(ctx context.Context, err error) // called before the wait for another attempt; nil: nobody asks
 }
 
 // payload is a request body that is opened afresh for each attempt, for the

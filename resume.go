@@ -101,7 +101,7 @@ func (s *STTService) startUpload(ctx context.Context, a Audio, x audio.Extent, f
 	}
 	meter := audio.NewMeter(sub.progress, x.Size)
 	defer meter.Finish()
-	u := &upload{core: s.core, size: x.Size, part: audio.Part{Audio: a.src, Began: x, Report: meter.Report()}}
+	u := &upload{core: s.core, size: x.Size, part: audio.Part{Audio: a.src, Began: x, Report: meter.Report(), Release: sub.release}}
 	u.part.Sent = &u.offset.sent
 	metadata, err := u.metadata(ctx, fields)
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *STTService) resumeUpload(ctx context.Context, a Audio, x audio.Extent, 
 	}
 	meter := audio.NewMeter(sub.progress, token.Size)
 	defer meter.Finish()
-	u := &upload{core: s.core, size: token.Size, part: audio.Part{Audio: a.src, Began: audio.Extent{Size: token.Size}, Report: meter.Report()}, url: target, token: *token, resumed: true}
+	u := &upload{core: s.core, size: token.Size, part: audio.Part{Audio: a.src, Began: audio.Extent{Size: token.Size}, Report: meter.Report(), Release: sub.release}, url: target, token: *token, resumed: true}
 	u.part.Sent = &u.offset.sent
 	if token.Whole {
 		u.offset.sent.Store(u.part.Began.Size)

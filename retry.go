@@ -148,6 +148,9 @@ func (x *exchange) checkRetry(_ context.Context, resp *http.Response, err error)
 	v.again = v.again && x.worthWaiting(v.err)
 	x.last = v
 	x.logFailure(v)
+	if v.again && x.call.repeat != nil {
+		x.call.repeat(x.ctx, v.err)
+	}
 	return v.again, v.err
 }
 

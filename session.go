@@ -120,8 +120,17 @@ func (s *STTService) submitURL(ctx context.Context, op string, a Audio, fields u
 			return nil, invalid(op, name, "must have one value")
 		}
 	}
-	body := audio.JSON(s.core.dialect.table.fetch(s.core, a, fields))
-	k := call{op: op, method: http.MethodPost, path: pathSession(), class: ClassSubmit, body: body, billed: true, works: true}
+	open := audio.JSON(s.core.dialect.table.fetch(s.core, a, fields))
+	body := func(ctx context.Context) (*audio.Body, error) {
+		if sub.release != nil {
+			// All of the request is one piece, so the first byte is the last.
+			if err := sub.release(ctx); err != nil {
+				return nil, a.src.Fault(err)
+			}
+		}
+		return open(ctx)
+	}
+	k := call{op: op, method: http.MethodPost, path: pathSession(), class: ClassSubmit, body: body, billed: true, works: true, repeat: sub.repeat}
 	ans, err := s.core.send(ctx, k)
 	if err != nil {
 		return nil, err

@@ -47,6 +47,31 @@ type submission struct {
 	created   func(ctx context.Context, token string) error
 	resume    *uploadToken
 	digest    *audio.Digest
+	release   audio.Release
+	repeat    func(ctx context.Context, err error)
+}
+
+// BeforeLastByte has fn called before the last byte of the recording is let go,
+// of a resumable upload as well. Until then no job can exist, and from then on
+// one may: a ledger notes that here. It is called in each attempt that comes so
+// far, once the recording is proved to be what it should be. Its error ends the
+// submission, and no job was made. ctx is the attempt's, which ends when nothing
+// moved for too long.
+func BeforeLastByte(fn func(ctx context.Context) error) SubmitOption {
+	return func(s *submission) error {
+		s.release = fn
+		return nil
+	}
+}
+
+// OnRepeat has fn called when an attempt has made no job, because of err, and
+// the submission is going to be repeated: before the wait, which may be long. A
+// resumable upload goes on instead, and does not call it.
+func OnRepeat(fn func(ctx context.Context, err error)) SubmitOption {
+	return func(s *submission) error {
+		s.repeat = fn
+		return nil
+	}
 }
 
 // OnProgress calls fn with how many bytes of the audio were handed to the
@@ -105,8 +130,8 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	}
 	meter := audio.NewMeter(sub.progress, x.Size)
 	defer meter.Finish()
-	body := audio.Form{Audio: a.src, Field: audioField, Fields: fields, Progress: meter.Report(), Digest: sub.digest}
-	k := call{op: op, method: http.MethodPost, path: pathSubmit, class: ClassSubmit, body: body.Open, billed: true, works: true}
+	body := audio.Form{Audio: a.src, Field: audioField, Fields: fields, Progress: meter.Report(), Digest: sub.digest, Release: sub.release}
+	k := call{op: op, method: http.MethodPost, path: pathSubmit, class: ClassSubmit, body: body.Open, billed: true, works: true, repeat: sub.repeat}
 	ans, err := s.core.send(ctx, k)
 	if err != nil {
 		return nil, err

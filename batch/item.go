@@ -13,7 +13,8 @@ import (
 // item is one recording on its way through a run. Whoever has set its stage to
 // working owns it, and all of it but what the run's lock guards.
 type item struct {
-	key string
+	key    string
+	digest *scriptix.Digest // of the first input, if the key was made of it; nil once it is not needed
 
 	inputs []Input // guarded by the run's lock; the first one is sent
 	stage  stage   // guarded by the run's lock
@@ -40,9 +41,10 @@ const (
 // begin takes up one input.
 func (r *run) begin(input Input) {
 	key := input.Key
+	var digest *scriptix.Digest
 	if key == "" {
 		var err error
-		if key, err = Key(r.ctx, input.Audio, input.Params); err != nil {
+		if key, digest, err = keyOf(r.ctx, input.Audio, input.Params); err != nil {
 			o := Outcome{Input: input, State: StateRejected, Err: err}
 			if r.ctx.Err() != nil {
 				o.State, o.Err = StateInterrupted, r.stopped()
@@ -61,7 +63,7 @@ func (r *run) begin(input Input) {
 		r.mu.Unlock()
 		return
 	}
-	it := &item{key: key, inputs: []Input{input}}
+	it := &item{key: key, digest: digest, inputs: []Input{input}}
 	r.items[key] = it
 	r.mu.Unlock()
 	r.claim(it)

@@ -11,7 +11,6 @@ import (
 	"strconv"
 
 	"github.com/scriptix-io/scriptix-go"
-	"github.com/scriptix-io/scriptix-go/internal/step"
 )
 
 // Key returns the key that [Run] gives a recording: the SHA-256 of its bytes and
@@ -19,6 +18,13 @@ import (
 // URL are not in it. The audio is read once, as a stream; a [scriptix.Reader]
 // is used up by that. The error is [scriptix.ErrAudio] or the context's.
 func Key(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (string, error) {
+	key, _, err := keyOf(ctx, a, p)
+	return key, err
+}
+
+// keyOf is the key of a recording, and what proves later that the recording
+// still is what the key was made of.
+func keyOf(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (string, *scriptix.Digest, error) {
 	h := sha256.New()
 	add := func(text string) {
 		// With its length: no two lists of parameters are the same bytes.
@@ -40,8 +46,9 @@ func Key(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (string
 		}
 	}
 	add("audio")
-	if err := step.Digest(ctx, h, a); err != nil {
-		return "", err
+	digest, err := a.Digest(ctx, h)
+	if err != nil {
+		return "", nil, err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil)), &digest, nil
 }

@@ -86,7 +86,7 @@ func (r *run) send(it *item, rec Record, try int) step.Verdict {
 		return step.Verdict{Then: step.Interrupt}
 	}
 	if sent.Job != nil {
-		it.jobID = sent.Job.ID
+		it.jobID, it.digest = sent.Job.ID, nil
 	}
 	var verdict step.Verdict
 	stored, err := r.insist(it.key, func(rec Record) Record {
@@ -148,8 +148,8 @@ func (r *run) upload(it *item, rec Record) step.Sent {
 
 	input := r.first(it)
 	up := step.Upload{
-		Client: r.c, Store: r.l.Apply, Owner: r.id, Audio: input.Audio, Params: input.Params, Keyed: input.Key == "",
-		Whole: func() { whole.Store(true) },
+		Client: r.c, Store: r.l.Apply, Owner: r.id, Audio: input.Audio, Params: input.Params, Digest: it.digest,
+		Whole: whole.Store,
 	}
 	up.Params.WebhookURL = r.callbackURL(it)
 	if r.o.OnProgress != nil {

@@ -22,6 +22,8 @@ type Part struct {
 	Report func(sent, total int64) // nil: nobody asks
 	Digest *Digest                 // what the recording must hold; nil: whatever it does
 
+	Release Release
+
 	before fs.FileInfo // when the first chunk was opened; nil: no file
 
 	sum   hash.Hash // of all that comes before the next chunk; nil: not needed
@@ -119,7 +121,7 @@ func (p *Part) Open(ctx context.Context, from, size int64) (*Body, error) {
 	if p.before == nil {
 		p.before = src.info()
 	}
-	evidence := &proof{want: p.Digest, before: p.before}
+	evidence := &proof{want: p.Digest, before: p.before, release: p.Release}
 	if p.sum != nil {
 		evidence.sum = clone(p.sum)
 	}
@@ -173,8 +175,8 @@ func (c *chunk) Read(p []byte) (int, error) {
 		if c.src.more() {
 			return 0, c.part.Audio.Fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", at))
 		}
-		if err := c.proof.conclude(c.ctx, c.src); err != nil {
-			return 0, c.part.Audio.Fault(err)
+		if err := c.proof.conclude(c.ctx, c.part.Audio, c.src); err != nil {
+			return 0, err
 		}
 	}
 	c.at = at

@@ -141,13 +141,19 @@ func (s *source) info() fs.FileInfo {
 
 // proof follows what goes out of one source.
 type proof struct {
-	want   *Digest     // nil: only that the file did not change meanwhile
-	before fs.FileInfo // when it was opened; nil: no file
-	sum    hash.Hash   // nil: the file system's word is enough
+	want    *Digest     // nil: only that the file did not change meanwhile
+	before  fs.FileInfo // when it was opened; nil: no file
+	sum     hash.Hash   // nil: the file system's word is enough
+	release Release
 }
 
-func newProof(want *Digest, src *source) *proof {
-	p := &proof{want: want, before: src.info()}
+// Release is asked before the last byte of a recording is let go, once that is
+// proved to be what it should be. Its error ends the attempt, of which a byte is
+// missing then; nil: nobody is asked.
+type Release func(ctx context.Context) error
+
+func newProof(want *Digest, release Release, src *source) *proof {
+	p := &proof{want: want, before: src.info(), release: release}
 	if want != nil && !want.vouched(src, p.before) {
 		p.sum = sha256.New()
 	}
@@ -166,9 +172,19 @@ func (p *proof) add(sent []byte) {
 	}
 }
 
-// conclude fails when what was read of the source is not what it should be. It
-// is asked before the last bytes go out.
-func (p *proof) conclude(ctx context.Context, src *source) error {
+// conclude fails when what was read of the source is not what it should be, or
+// when the last bytes are not released. It is asked before those go out.
+func (p *proof) conclude(ctx context.Context, a Audio, src *source) error {
+	if err := p.prove(ctx, src); err != nil {
+		return a.Fault(err)
+	}
+	if p.release == nil {
+		return nil
+	}
+	return p.release(ctx)
+}
+
+func (p *proof) prove(ctx context.Context, src *source) error {
 	if p.sum != nil {
 		return p.want.matches(p.sum)
 	}

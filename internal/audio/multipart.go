@@ -23,6 +23,7 @@ type Form struct {
 	Fields   url.Values
 	Progress func(sent, total int64) // nil: nobody asks
 	Digest   *Digest                 // what the recording must hold; nil: whatever it does
+	Release  Release
 }
 
 // Open returns the body and its length, -1 when the audio's is not known.
@@ -40,7 +41,7 @@ func (f Form) Open(ctx context.Context) (*Body, error) {
 	}
 	boundary := rand.Text() + rand.Text()
 	head, tail := f.head(boundary, kind), []byte("\r\n--"+boundary+"--\r\n")
-	audio := &exact{ctx: ctx, src: src, audio: f.Audio, proof: newProof(f.Digest, src), left: src.size}
+	audio := &exact{ctx: ctx, src: src, audio: f.Audio, proof: newProof(f.Digest, f.Release, src), left: src.size}
 	o := &Body{
 		ContentType: "multipart/form-data; boundary=" + boundary,
 		Length:      -1, audioSize: src.size, audioRead: func() int64 { return audio.read },
@@ -157,10 +158,7 @@ func (e *exact) end() error {
 	if e.src.size >= 0 && e.src.more() {
 		return e.audio.Fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", e.src.size))
 	}
-	if err := e.proof.conclude(e.ctx, e.src); err != nil {
-		return e.audio.Fault(err)
-	}
-	return nil
+	return e.proof.conclude(e.ctx, e.audio, e.src)
 }
 
 // more reports whether a source that was read to its announced end goes on.

@@ -2,8 +2,10 @@ package step
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
@@ -21,12 +23,14 @@ type Upload struct {
 	Audio  scriptix.Audio
 	Params scriptix.SubmitParams // its WebhookURL gets the record's token
 
-	// Keyed says that the record's key was made of the bytes of the audio, just
-	// now. Without it the checksum of an upload that goes on is kept and compared.
-	Keyed bool
+	// Digest is what the record's key was made of, and what the audio must hold.
+	// Where it is nil the key says nothing of the bytes: they are not hashed while
+	// they are sent, and a resumable upload keeps a checksum of its own.
+	Digest *scriptix.Digest
 
-	// Whole is called once the mark is stored, before the last bytes are let go.
-	Whole   func()
+	// Whole is called with true once the mark is stored, before the last byte is
+	// let go, and with false when a refusal has disproved it.
+	Whole   func(whole bool)
 	Options []scriptix.SubmitOption
 }
 
@@ -46,23 +50,31 @@ func (u *Upload) submit(ctx context.Context, r ledger.Record) (*scriptix.Job, er
 			return nil, &scriptix.Error{Op: "stt.submit", Err: fmt.Errorf("%w: %w", scriptix.ErrInvalid, err)}
 		}
 	}
-	audio, done, err := marked(ctx, u.Audio, func() error { return u.mark(ctx, r.Key) })
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	opts := append([]scriptix.SubmitOption{scriptix.OnUploadCreated(func(ctx context.Context, upload string) error {
-		return u.created(ctx, r.Key, upload)
-	})}, u.Options...)
+	digest := u.Digest
 	if r.Upload != "" {
-		if r, err = u.resumed(ctx, r); err != nil {
+		var err error
+		if r, digest, err = u.resumed(ctx, r); err != nil {
 			return nil, err
 		}
+	}
+	return u.Client.STT.Submit(ctx, u.Audio, params, u.options(r, digest)...)
+}
+
+// options are those of one submit: the ledger learns of each step before it is
+// taken.
+func (u *Upload) options(r ledger.Record, digest *scriptix.Digest) []scriptix.SubmitOption {
+	opts := append([]scriptix.SubmitOption{
+		scriptix.OnUploadCreated(func(ctx context.Context, upload string) error { return u.created(ctx, r.Key, upload) }),
+		scriptix.BeforeLastByte(func(ctx context.Context) error { return u.mark(ctx, r.Key) }),
+		scriptix.OnRepeat(func(ctx context.Context, _ error) { u.unmark(ctx, r.Key) }),
+	}, u.Options...)
+	if digest != nil {
+		opts = append(opts, scriptix.ExpectDigest(*digest))
 	}
 	if r.Upload != "" {
 		opts = append(opts, scriptix.ResumeUpload(r.Upload))
 	}
-	return u.Client.STT.Submit(ctx, audio, params, opts...)
+	return opts
 }
 
 // mark notes that a job may exist from here on.
@@ -71,20 +83,33 @@ func (u *Upload) mark(ctx context.Context, key string) error {
 		return ledger.Sending(r, u.Owner, time.Now())
 	})
 	if err == nil && u.Whole != nil {
-		u.Whole()
+		u.Whole(true)
 	}
 	return err
+}
+
+// unmark notes that a refusal has disproved the mark, before it is waited out: a
+// process that is killed during the wait leaves no unknown outcome. What cannot
+// be stored here is stored once the submit has ended.
+func (u *Upload) unmark(ctx context.Context, key string) {
+	_, _ = u.Store(context.WithoutCancel(ctx), key, func(r ledger.Record) (ledger.Record, error) {
+		return ledger.Unsent(r, u.Owner), nil
+	})
+	if u.Whole != nil {
+		u.Whole(false)
+	}
 }
 
 // created keeps the token of a resumable upload before its first byte goes out.
 func (u *Upload) created(ctx context.Context, key, upload string) error {
 	sum := ""
-	if !u.Keyed {
+	if u.Digest == nil {
 		// The key says nothing of the bytes that the upload is to be continued with.
-		var err error
-		if sum, err = Checksum(ctx, u.Audio); err != nil {
+		digest, err := u.Audio.Digest(ctx, io.Discard)
+		if err != nil {
 			return err
 		}
+		sum = hex.EncodeToString(digest.Sum[:])
 	}
 	return u.change(ctx, key, func(r ledger.Record) (ledger.Record, error) {
 		return ledger.Uploading(r, upload, sum, u.Owner)
@@ -93,18 +118,18 @@ func (u *Upload) created(ctx context.Context, key, upload string) error {
 
 // resumed makes an interrupted upload this owner's. One that began with other
 // audio is let go, unless all of it may have gone out.
-func (u *Upload) resumed(ctx context.Context, r ledger.Record) (ledger.Record, error) {
+func (u *Upload) resumed(ctx context.Context, r ledger.Record) (ledger.Record, *scriptix.Digest, error) {
 	const changed = "the recording is not what its upload began with"
-	differs := false
+	digest, differs := u.Digest, false
 	if r.Sum != "" {
-		sum, err := Checksum(ctx, u.Audio)
+		read, err := u.Audio.Digest(ctx, io.Discard)
 		if err != nil {
-			return r, err
+			return r, nil, err
 		}
-		differs = sum != r.Sum
+		digest, differs = &read, hex.EncodeToString(read.Sum[:]) != r.Sum
 	}
 	if differs && r.Phase != ledger.Claimed {
-		return r, fmt.Errorf("%w: %q: %s", scriptix.ErrAudio, u.Audio.Name(), changed)
+		return r, nil, fmt.Errorf("%w: %q: %s", scriptix.ErrAudio, u.Audio.Name(), changed)
 	}
 	stored, err := u.Store(context.WithoutCancel(ctx), r.Key, func(r ledger.Record) (ledger.Record, error) {
 		if differs {
@@ -113,9 +138,9 @@ func (u *Upload) resumed(ctx context.Context, r ledger.Record) (ledger.Record, e
 		return ledger.Uploading(r, r.Upload, r.Sum, u.Owner)
 	})
 	if err != nil {
-		return r, fmt.Errorf("%w: %w", ledger.ErrStore, err)
+		return r, nil, fmt.Errorf("%w: %w", ledger.ErrStore, err)
 	}
-	return stored, nil
+	return stored, digest, nil
 }
 
 // change makes a change durable, and says whose failure it is when it cannot.

@@ -3,7 +3,6 @@ package step_test
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,7 +65,7 @@ func TestAnUploadIsMarkedBeforeItsLastByteGoesOut(t *testing.T) {
 		whole := 0
 		up := upload(newClient(t, fake), l, scriptix.Bytes("a.wav", wav(5000)))
 		up.Params.WebhookURL = hook
-		up.Whole = func() {
+		up.Whole = func(bool) {
 			whole++
 			assert.Equal(t, ledger.Sent, get(t, l).Phase)
 			assert.Empty(t, fake.Jobs())
@@ -303,33 +302,3 @@ func TestObserveTakesInTheEndOfAJob(t *testing.T) {
 	assert.Equal(t, record(ledger.Submitted), r)
 	assert.Equal(t, step.Verdict{Then: step.Interrupt, Halt: true, Err: scriptix.ErrUnauthorized}, verdict)
 }
-
-func TestAChecksumEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	sum, err := step.Checksum(t.Context(), scriptix.Bytes("a.wav", []byte("abc")))
-	require.NoError(t, err)
-	assert.Equal(t, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", sum)
-
-	ctx, cancel := context.WithCancelCause(t.Context())
-	errOwn := errors.New("enough")
-	endless := scriptix.Opener("a.wav", 1<<40, func(context.Context, int64) (io.ReadCloser, error) {
-		return io.NopCloser(readerFunc(func(p []byte) (int, error) {
-			cancel(errOwn)
-			return len(p), nil
-		})), nil
-	})
-	_, err = step.Checksum(ctx, endless)
-	require.ErrorIs(t, err, errOwn)
-
-	broken := scriptix.Opener("a.wav", 100, func(context.Context, int64) (io.ReadCloser, error) {
-		return io.NopCloser(readerFunc(func([]byte) (int, error) { return 0, io.ErrNoProgress })), nil
-	})
-	_, err = step.Checksum(t.Context(), broken)
-	require.ErrorIs(t, err, scriptix.ErrAudio)
-	_, err = step.Checksum(t.Context(), scriptix.File("/does/not/exist"))
-	require.ErrorIs(t, err, scriptix.ErrAudio)
-}
-
-type readerFunc func(p []byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
