@@ -43,12 +43,14 @@ func writeFormat(w io.Writer, format string, t *scriptix.Transcript, m media) er
 	return writeJSON(w, t)
 }
 
-// writeJSON writes the transcript as the service documents it, indented.
+// writeJSON writes the transcript as the service documents it, by the start of its segments, indented.
 func writeJSON(w io.Writer, t *scriptix.Transcript) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(t)
+	sorted := *t
+	sorted.Segments = subtitle.Sorted(t.Segments)
+	return enc.Encode(&sorted)
 }
 
 func writePage(w io.Writer, t *scriptix.Transcript, m media) error {

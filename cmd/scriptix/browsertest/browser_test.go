@@ -88,7 +88,7 @@ func open(t *testing.T, file string) *tab {
 	return b
 }
 
-// newTab opens an empty tab. At the end of the test nothing may stand in its console, and nothing but files and data may
+// newTab opens an empty tab. At the end of the test nothing may stand in its console, and nothing but files, data and blobs may
 // have been asked for.
 func newTab(t *testing.T) *tab {
 	t.Helper()
@@ -128,7 +128,7 @@ func (b *tab) hear(event any) {
 	case *log.EventEntryAdded:
 		b.console = append(b.console, e.Entry.Text)
 	case *network.EventRequestWillBeSent:
-		if url := e.Request.URL; !strings.HasPrefix(url, "file:") && !strings.HasPrefix(url, "data:") {
+		if url := e.Request.URL; !strings.HasPrefix(url, "file:") && !strings.HasPrefix(url, "data:") && !strings.HasPrefix(url, "blob:") {
 			b.requests[e.RequestID] = url
 		}
 	case *network.EventLoadingFailed:

@@ -110,7 +110,7 @@ func TestTheSearchCountsAndHighlights(t *testing.T) {
 	search("cafe", "1 of 2")
 	assert.Equal(t, []string{"café", "CAFE"}, highlights("found"))
 	search("aße 😀 x", "1 of 1")
-	assert.Equal(t, []string{"aße 😀 x"}, highlights("found"))
+	b.until(`[...CSS.highlights.get("found")].map(r => r.toString()).join() === "aße 😀 x"`) // a part of it has as many matches
 	search("nowhere", "no match")
 	assert.Empty(t, highlights("found"))
 	assert.True(t, eval[bool](b, `document.querySelector("#next").disabled`))
@@ -143,7 +143,7 @@ func TestMarkupInATranscriptShowsAsText(t *testing.T) {
 func TestTheStripShowsLanesAndSeeks(t *testing.T) {
 	t.Parallel()
 	b := open(t, embedded(t, meeting(t), "Planning"))
-	assert.Equal(t, []int{4, 4}, eval[[]int](b, `[...document.querySelectorAll(".lanes g")].map(g => g.querySelectorAll("rect").length)`))
+	assert.Equal(t, []int{4, 4}, eval[[]int](b, `[...document.querySelectorAll(".lanes path")].map(p => p.getAttribute("d").split("z").length - 1)`))
 	assert.Equal(t, "slider", eval[string](b, `document.querySelector("#plot").getAttribute("role")`))
 
 	box := eval[[]float64](b, `(r => [r.x, r.y, r.width, r.height])(document.querySelector("#plot").getBoundingClientRect())`)
@@ -294,7 +294,7 @@ func TestOverlappingAndReversedLinesAreFound(t *testing.T) {
 	for _, tt := range []struct {
 		at   float64
 		want int
-	}{{0, 2}, {2.5, 3}, {4, 2}, {6, 2}, {9.5, 4}, {11, 1}, {15, 1}} {
+	}{{0, 1}, {2.5, 2}, {4, 1}, {6, 1}, {9.5, 3}, {11, 4}, {15, 4}} {
 		b.run(fmt.Sprintf(`document.querySelector("audio").currentTime = %g`, tt.at))
 		b.until(fmt.Sprintf(`document.querySelector(".line.now")?.id === "l%d"`, tt.want))
 	}

@@ -51,7 +51,13 @@ var (
 	//go:embed page.css
 	pageCSS string
 	//go:embed page.js
-	pageJS string
+	playJS string
+	//go:embed words.js
+	wordsJS string
+	//go:embed out.js
+	outJS string
+	// One script: its parts share their names, and leave none to the page.
+	pageJS = "(() => {\n\"use strict\";\n" + playJS + wordsJS + outJS + "})();\n"
 
 	// The markup before the audio's address and the one behind it, which is
 	// streamed in between.
@@ -151,16 +157,17 @@ func checkMedia(o Options) (string, error) {
 	return media, nil
 }
 
-// policy forbids everything but this very script, these very styles, and the
-// audio where there is one.
+// policy forbids everything but this very script, these very styles, the audio
+// where there is one, and a recording that is opened by hand.
 func policy(o Options) string {
-	media := ""
+	// A file that is opened by hand has an address that begins with blob.
+	media := "; media-src blob:"
 	switch {
 	case o.Embed != nil:
-		media = "; media-src data:"
+		media += " data:"
 	case o.Audio != "":
 		// A page opened from a disk has no origin that 'self' could mean in every browser.
-		media = "; media-src 'self' file:"
+		media += " 'self' file:"
 	}
 	return "default-src 'none'; script-src " + hash(pageJS) + "; style-src " + hash(pageCSS) + media + "; base-uri 'none'; form-action 'none'"
 }

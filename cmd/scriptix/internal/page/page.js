@@ -1,14 +1,13 @@
-(() => {
-"use strict";
+// The player, and which line is spoken when. words.js and out.js are parts of the same script.
 
 const $ = id => document.getElementById(id);
 const root = document.documentElement;
-const audio = $("audio"); // null on a page without audio
+const audio = $("audio"); // null on a page whose lines have no times and that came without audio
 const text = $("text"), plot = $("plot"), head = $("head");
 const lines = [...text.querySelectorAll(".line")];
 const timed = text.hasAttribute("data-timed");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-let live = Boolean(audio) && timed; // jumping is possible
+let live = false; // jumping is possible
 
 const clock = t => {
   const s = Math.floor(t), two = n => String(n).padStart(2, "0");
@@ -54,8 +53,9 @@ function show(t) {
       lines[current].removeAttribute("aria-current");
     }
     current = i;
-    words = i < 0 ? [] : [...lines[i].querySelectorAll(".w")];
+    words = i < 0 ? [] : wordsOf(i);
     if (i >= 0) {
+      offer(lines[i]);
       lines[i].classList.add("now");
       lines[i].setAttribute("aria-current", "true");
       if (!audio.paused) follow();
@@ -77,13 +77,7 @@ function show(t) {
 
 const length = () => Number(plot.dataset.length) || 1;
 
-function speaker(i) {
-  for (let b = i < 0 ? null : lines[i].closest(".block"); b; b = b.previousElementSibling) {
-    const name = b.querySelector(".who");
-    if (name) return ", " + name.textContent;
-  }
-  return "";
-}
+const speaker = i => i >= 0 && lines[i].dataset.p ? ", " + nameOf(lines[i].dataset.p) : "";
 
 // ---- Scrolling
 
@@ -99,7 +93,7 @@ function reveal(element) {
 }
 
 function follow() {
-  if ($("follow").checked && Date.now() > respite) reveal(lines[current]);
+  if (current >= 0 && $("follow").checked && Date.now() > respite) reveal(lines[current]);
 }
 
 for (const kind of ["wheel", "touchmove"]) addEventListener(kind, () => { respite = Date.now() + 4000; }, { passive: true });
@@ -118,7 +112,7 @@ function jump(t, scroll) {
 
 text.addEventListener("click", e => {
   const line = e.target.closest(".line");
-  if (!line || !live || e.ctrlKey || e.metaKey || e.shiftKey) return;
+  if (!line || !live || e.ctrlKey || e.metaKey || e.shiftKey || e.target.closest("button")) return;
   if (e.target.closest("a.time")) {
     e.preventDefault();
     try { history.replaceState(null, "", "#" + line.id); } catch { /* some browsers refuse it to a page opened from a disk */ }
@@ -137,9 +131,15 @@ function deaf() {
   if (!audio || (!audio.error && audio.networkState !== HTMLMediaElement.NETWORK_NO_SOURCE)) return;
   live = false;
   root.classList.remove("live");
-  $("note").textContent = "The audio could not be loaded, so jumping to a time is switched off.";
+  const file = audio.dataset.file;
+  $("note").textContent = opened ? "This browser cannot play that file." :
+    file ? `The audio could not be loaded: “${file}” was looked for, as seen from this page. Jumping to a time is switched off.` :
+    "The audio in this page could not be loaded, so jumping to a time is switched off.";
+  $("missing").hidden = false;
+  for (const id of ["following", "speed"]) $(id).hidden = true;
   if (plot) {
     plot.removeAttribute("tabindex");
+    for (const name of ["aria-valuemin", "aria-valuemax", "aria-valuenow", "aria-valuetext", "aria-orientation"]) plot.removeAttribute(name);
     plot.setAttribute("role", "img");
     plot.setAttribute("aria-label", drawn);
     head.hidden = true;
@@ -148,187 +148,66 @@ function deaf() {
 
 const drawn = plot?.getAttribute("aria-label");
 
-if (live) {
+// What is possible once there is audio.
+function enliven() {
+  live = timed;
+  $("speed").hidden = false;
+  if (!live) return;
   root.classList.add("live");
   $("following").hidden = false;
-  const frame = () => {
-    show(audio.currentTime);
-    if (!audio.paused) requestAnimationFrame(frame);
-  };
-  audio.addEventListener("play", () => requestAnimationFrame(frame));
-  for (const kind of ["timeupdate", "seeking", "seeked"]) audio.addEventListener(kind, () => show(audio.currentTime));
-
   if (plot) {
     head.hidden = false;
     plot.tabIndex = 0;
     for (const [name, value] of [["role", "slider"], ["aria-label", "Position in the recording"], ["aria-valuemin", 0], ["aria-valuemax", Math.ceil(length())], ["aria-orientation", "horizontal"]]) plot.setAttribute(name, value);
-    plot.addEventListener("pointerdown", e => {
-      if (e.button || !live) return;
-      plot.setPointerCapture(e.pointerId);
-      scrub(e);
-    });
-    plot.addEventListener("pointermove", e => { if (plot.hasPointerCapture(e.pointerId)) scrub(e); });
   }
   show(audio.currentTime);
 }
+
+let opened = "";
+
+function openFile(file) {
+  if (!file) return;
+  if (opened) URL.revokeObjectURL(opened);
+  opened = URL.createObjectURL(file);
+  audio.replaceChildren();
+  audio.hidden = false;
+  audio.src = opened;
+  audio.addEventListener("loadedmetadata", () => {
+    $("note").textContent = "";
+    $("missing").hidden = true;
+    enliven();
+  }, { once: true });
+}
+
 if (audio) {
+  const frame = () => {
+    if (live) show(audio.currentTime);
+    if (!audio.paused) requestAnimationFrame(frame);
+  };
+  audio.addEventListener("play", () => requestAnimationFrame(frame));
+  for (const kind of ["timeupdate", "seeking", "seeked"]) audio.addEventListener(kind, () => { if (live) show(audio.currentTime); });
+  let following = 0; // paused as well, once a frame however fast somebody seeks
+  audio.addEventListener("seeked", () => {
+    cancelAnimationFrame(following);
+    following = requestAnimationFrame(() => { if (live) follow(); });
+  });
+  plot?.addEventListener("pointerdown", e => {
+    if (e.button || !live) return;
+    plot.setPointerCapture(e.pointerId);
+    scrub(e);
+  });
+  plot?.addEventListener("pointermove", e => { if (plot.hasPointerCapture(e.pointerId)) scrub(e); });
+
+  $("open").addEventListener("click", () => $("file").click());
+  $("file").addEventListener("change", () => openFile($("file").files[0]));
+  $("speed").addEventListener("change", () => { audio.playbackRate = Number($("speed").value); });
   audio.addEventListener("error", () => setTimeout(deaf), true); // of the source as well, which does not bubble
   addEventListener("load", deaf); // it may have failed before; while it is being looked for, its state is the same
 }
 
-// ---- Search
-
-const box = $("query"), count = $("count");
-const found = CSS.highlights && new Highlight(), hit = CSS.highlights && new Highlight();
-let matches = [], at = -1, marked = [];
-if (found) {
-  hit.priority = 1;
-  CSS.highlights.set("found", found);
-  CSS.highlights.set("hit", hit);
+function faster(by) {
+  const speed = $("speed");
+  speed.selectedIndex = Math.min(Math.max(speed.selectedIndex + by, 0), speed.options.length - 1);
+  audio.playbackRate = Number(speed.value);
+  tell(`Speed ${speed.value}`);
 }
-
-// Text without capitals and accents, and for each of its characters from where to where it comes from.
-function fold(s) {
-  // eslint-disable-next-line no-control-regex
-  if (/^[\x00-\x7f]*$/.test(s)) return { text: s.toLowerCase() };
-  let out = "";
-  const from = [], to = [];
-  let i = 0;
-  for (const c of s) {
-    const plain = c.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-    for (let k = 0; k < plain.length; k++) { from.push(i); to.push(i + c.length); }
-    out += plain;
-    i += c.length;
-  }
-  return { text: out, from, to };
-}
-
-const folded = [];
-const said = i => lines[i].querySelector(".said");
-
-function search() {
-  const wanted = fold(box.value.trim().replace(/\s+/g, " ")).text;
-  matches = [];
-  at = -1;
-  if (wanted) {
-    for (let i = 0; i < lines.length; i++) {
-      const f = folded[i] ??= fold(said(i).textContent);
-      for (let k = f.text.indexOf(wanted); k >= 0; k = f.text.indexOf(wanted, k + wanted.length)) {
-        const last = k + wanted.length - 1;
-        matches.push({ i, from: f.from ? f.from[k] : k, to: f.to ? f.to[last] : last + 1 });
-      }
-    }
-  }
-  paint();
-  for (const b of [$("previous"), $("next")]) b.disabled = !matches.length;
-  if (matches.length) step(1); else count.textContent = wanted ? "no match" : "";
-}
-
-// A range over a match, which may begin in one word's element and end in another's.
-function range(m) {
-  const r = new Range(), walk = document.createTreeWalker(said(m.i), NodeFilter.SHOW_TEXT);
-  let begun = false;
-  for (let n = walk.nextNode(), before = 0; n; before += n.length, n = walk.nextNode()) {
-    if (!begun && m.from < before + n.length) { r.setStart(n, m.from - before); begun = true; }
-    if (m.to <= before + n.length) { r.setEnd(n, m.to - before); break; }
-  }
-  return r;
-}
-
-function paint() {
-  for (const line of marked) line.classList.remove("match");
-  marked = [];
-  if (!found) { // an older browser marks whole lines
-    marked = matches.map(m => lines[m.i]);
-    for (const line of marked) line.classList.add("match");
-    return;
-  }
-  found.clear();
-  hit.clear();
-  for (const m of matches) found.add(range(m));
-}
-
-function step(by) {
-  if (!matches.length) return;
-  at = (at + by + matches.length) % matches.length;
-  count.textContent = `${at + 1} of ${matches.length}`;
-  if (hit) {
-    hit.clear();
-    hit.add(range(matches[at]));
-  }
-  respite = Date.now() + 4000;
-  reveal(lines[matches[at].i]);
-}
-
-$("search").hidden = false;
-$("keys").hidden = false;
-let typing = 0;
-box.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(search, 120); });
-$("search").addEventListener("submit", e => e.preventDefault());
-$("previous").addEventListener("click", () => step(-1));
-$("next").addEventListener("click", () => step(1));
-box.addEventListener("keydown", e => {
-  if (e.key === "Enter" && !e.isComposing) {
-    e.preventDefault();
-    step(e.shiftKey ? -1 : 1);
-  } else if (e.key === "Escape") {
-    box.value = "";
-    search();
-    box.blur();
-  }
-});
-
-// ---- Keyboard
-
-// Along the lines, while the focus is on the time of one.
-function along(link, by) {
-  const to = lines[lines.indexOf(link.closest(".line")) + by]?.querySelector("a.time");
-  to?.focus({ preventScroll: true });
-  if (to) reveal(to.closest(".line"));
-}
-
-addEventListener("keydown", e => {
-  if (e.ctrlKey || e.altKey || e.metaKey || e.defaultPrevented) return;
-  const on = e.target;
-  if (on.closest("input:not([type=checkbox]), textarea, select")) return;
-  const own = on.closest("audio, button, summary, input"); // these have a use for some keys themselves
-  const link = on.closest("a.time");
-  const keys = {
-    "/": () => { box.focus(); box.select(); },
-    n: () => step(1),
-    N: () => step(-1),
-  };
-  if (audio && !own) keys[" "] = () => { if (audio.paused) audio.play().catch(() => {}); else audio.pause(); };
-  if (live && on !== audio) {
-    keys.ArrowLeft = () => jump(audio.currentTime - 5, true);
-    keys.ArrowRight = () => jump(Math.min(audio.currentTime + 5, length()), true);
-    keys.Home = () => jump(starts[order[0]], true);
-    keys.End = () => jump(starts[order.at(-1)], true);
-    keys.f = () => { $("follow").checked = !$("follow").checked; };
-    if (on === plot) {
-      keys.ArrowUp = keys.ArrowRight;
-      keys.ArrowDown = keys.ArrowLeft;
-    }
-  }
-  if (link) {
-    keys.ArrowUp = () => along(link, -1);
-    keys.ArrowDown = () => along(link, 1);
-  }
-  const act = keys[e.key];
-  if (!act) return;
-  e.preventDefault();
-  act();
-});
-
-// ---- The rest
-
-const tag = $("language");
-if (tag) try { tag.textContent = new Intl.DisplayNames(["en"], { type: "language" }).of(tag.dataset.tag); } catch { /* the code stays */ }
-
-// A link to a line opens the page there.
-const named = location.hash.match(/^#l(\d+)$/);
-if (named && lines[named[1] - 1]) {
-  if (timed) jump(starts[named[1] - 1]);
-  lines[named[1] - 1].scrollIntoView({ block: "center" });
-}
-})();

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
@@ -18,9 +19,9 @@ const (
 	ticks      = 4
 )
 
-// strip is the drawing of who speaks when, one lane for each speaker. It has no
-// viewBox: lengths are in percent along the time and in pixels across, so that
-// it stretches without distortion.
+// strip is the drawing of who speaks when, one lane for each speaker and one path
+// for all of a lane's bars, however many. It is 1000 units wide along the time,
+// stretched to the screen, and in pixels across.
 type strip struct {
 	Lanes  []lane
 	Height int
@@ -31,13 +32,8 @@ type strip struct {
 
 type lane struct {
 	Name, Class string
-	Base        int // where its ground line runs
-	Bars        []bar
-}
-
-type bar struct {
-	X, Width  string // in percent
-	Y, Height string // in pixels
+	Base        int    // where its ground line runs
+	Bars        string // a path
 }
 
 type tick struct{ X, Anchor, Clock string }
@@ -64,9 +60,11 @@ func newStrip(segments []scriptix.Segment, who map[string]*speaker, speakers []*
 	}
 	for i, p := range speakers {
 		l := lane{Name: p.Name, Class: p.Class, Base: i*laneHeight + laneHeight/2}
+		var bars strings.Builder
 		for _, b := range merge(spoken[p], length/bins) {
-			l.Bars = append(l.Bars, b.bar(float64(l.Base), length))
+			bars.WriteString(b.bar(float64(l.Base), length))
 		}
+		l.Bars = bars.String()
 		st.Lanes = append(st.Lanes, l)
 	}
 	st.Height = len(st.Lanes) * laneHeight
@@ -113,16 +111,14 @@ func merge(in []stretch, bin time.Duration) []stretch {
 
 // bar draws a stretch around its lane's ground line. One whose confidence is
 // not known has the full height.
-func (s stretch) bar(base float64, length time.Duration) bar {
+func (s stretch) bar(base float64, length time.Duration) string {
 	height := float64(barHeight)
 	if s.sure > 0 {
 		height = max(lowest, barHeight*s.sure)
 	}
-	of := func(d time.Duration) float64 { return 100 * float64(d) / float64(length) }
-	return bar{
-		X: decimal(of(s.from)) + "%", Width: decimal(max(of(s.to-s.from), 0.05)) + "%",
-		Y: decimal(base - height/2), Height: decimal(height),
-	}
+	of := func(d time.Duration) float64 { return 1000 * float64(d) / float64(length) }
+	wide, high := decimal(max(of(s.to-s.from), 0.5)), decimal(height)
+	return "M" + decimal(of(s.from)) + " " + decimal(base-height/2) + "h" + wide + "v" + high + "h-" + wide + "z"
 }
 
 func decimal(f float64) string { return strconv.FormatFloat(math.Round(f*100)/100, 'f', -1, 64) }

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/subtitle"
 )
 
 const (
@@ -25,6 +27,11 @@ type view struct {
 	JS                      template.JS
 	Audio, MediaType        string
 	HasAudio, Timed, Unsure bool
+	Player                  bool   // there is a player, if only for a file that is opened later
+	Looked                  string // the file that is looked for beside the page
+	Key                     string // under which a browser keeps the names
+	Data                    template.HTML
+	Formats                 []string
 	Length                  string // of the recording, "" when unknown
 	Lines                   int
 	Speakers                []*speaker
@@ -34,6 +41,7 @@ type view struct {
 
 type speaker struct {
 	Name   string
+	Index  int
 	Class  string // its colour
 	Lines  int
 	Talk   time.Duration
@@ -46,27 +54,19 @@ type speaker struct {
 // TalkTime is how long the speaker speaks.
 func (s *speaker) TalkTime() string { return clock(s.Talk) }
 
-// block is a stretch of lines by one speaker.
-type block struct {
-	Speaker *speaker // nil where no speaker is known at all
-	Named   bool     // the first block of a turn shows who speaks
-	Lines   []line
-}
+// block is a stretch of lines, which a browser lays out, and the script fills with
+// words, when it comes into view.
+type block struct{ Lines []line }
 
 type line struct {
 	Number     int
+	Speaker    *speaker // nil where no speaker is known at all
+	Named      bool     // the first line of a turn shows who speaks
 	Timed      bool
 	Start, End string // in seconds
 	Clock      string
 	Sure       string // in percent, where it is to be marked
-	Parts      []part
-}
-
-// part is a piece of a line's text: a word with its time, or what stands between.
-type part struct {
-	Text  string
-	Start string // in seconds; "" for what has no time
-	Sure  string // in percent, where it is to be marked
+	Text       string
 }
 
 func newView(t *scriptix.Transcript, o Options) (*view, error) {
@@ -86,6 +86,8 @@ func newView(t *scriptix.Transcript, o Options) (*view, error) {
 		JS:       template.JS(pageJS),   //nolint:gosec // G203: a constant of this package.
 		Audio:    audio, MediaType: media,
 		HasAudio: audio != "" || media != "",
+		Looked:   valid(o.Audio),
+		Formats:  []string{"txt", "srt", "vtt", "md", "json"},
 	}
 	segments := tidy(t)
 	v.Lines = len(segments)
@@ -97,16 +99,20 @@ func newView(t *scriptix.Transcript, o Options) (*view, error) {
 	if length > 0 {
 		v.Length = clock(length)
 	}
+	v.Player = v.HasAudio || v.Timed
 	who := v.speakers(t, segments)
 	v.blocks(segments, who)
+	if v.Data, v.Key, err = data(t, segments); err != nil {
+		return nil, err
+	}
 	if v.Timed {
 		v.Strip = newStrip(segments, who, v.Speakers, length)
 	}
 	return v, nil
 }
 
-// tidy returns the segments with text in valid UTF-8, times in order and
-// confidences in range. A transcript that is text alone becomes a segment for
+// tidy returns the segments by their start, with text in valid UTF-8, times in
+// order and confidences in range. A transcript that is text alone becomes a segment for
 // each of its paragraphs.
 func tidy(t *scriptix.Transcript) []scriptix.Segment {
 	var out []scriptix.Segment
@@ -127,12 +133,15 @@ func tidy(t *scriptix.Transcript) []scriptix.Segment {
 			}
 		}
 		s.Words = words
+		if s.Text == "" {
+			s.Text = joined(words)
+		}
 		if s.Text != "" || len(words) > 0 {
 			out = append(out, s)
 		}
 	}
 	if len(out) > 0 {
-		return out
+		return subtitle.Sorted(out)
 	}
 	for text := range strings.Lines(valid(t.Text)) {
 		if text = strings.TrimSpace(text); text != "" {
@@ -157,7 +166,7 @@ func (v *view) speakers(t *scriptix.Transcript, segments []scriptix.Segment) map
 		if count[name] == 0 || who[name] != nil {
 			return
 		}
-		s := &speaker{Name: name, Class: "s" + strconv.Itoa(len(v.Speakers)%colours)}
+		s := &speaker{Name: name, Index: len(v.Speakers), Class: "s" + strconv.Itoa(len(v.Speakers)%colours)}
 		if name == "" {
 			s.Name, s.Class = "Unknown speaker", "sx"
 		}
@@ -199,28 +208,24 @@ func (v *view) speakers(t *scriptix.Transcript, segments []scriptix.Segment) map
 	return who
 }
 
-// blocks fills v.Blocks: a new one where the speaker changes, and now and then within a long turn.
+// blocks fills v.Blocks.
 func (v *view) blocks(segments []scriptix.Segment, who map[string]*speaker) {
 	for i, s := range segments {
-		n := len(v.Blocks)
-		turn := i == 0 || s.Speaker != segments[i-1].Speaker
-		if turn || len(v.Blocks[n-1].Lines) == blockLines {
-			p := who[s.Speaker]
-			v.Blocks = append(v.Blocks, block{Speaker: p, Named: turn && p != nil})
-			n++
+		if i%blockLines == 0 {
+			v.Blocks = append(v.Blocks, block{})
 		}
-		l := line{Number: i + 1, Timed: v.Timed, Parts: parts(s)}
+		turn := i == 0 || s.Speaker != segments[i-1].Speaker
+		l := line{Number: i + 1, Timed: v.Timed, Text: s.Text, Speaker: who[s.Speaker]}
+		l.Named = turn && l.Speaker != nil
 		if v.Timed {
 			l.Start, l.End, l.Clock = seconds(s.Start), seconds(s.End), clock(s.Start)
 		}
 		if len(s.Words) == 0 {
 			l.Sure = doubt(s.Confidence)
 		}
-		v.Unsure = v.Unsure || l.Sure != ""
-		for _, p := range l.Parts {
-			v.Unsure = v.Unsure || p.Sure != ""
-		}
-		v.Blocks[n-1].Lines = append(v.Blocks[n-1].Lines, l)
+		v.Unsure = v.Unsure || l.Sure != "" || slices.ContainsFunc(s.Words, func(w scriptix.Word) bool { return doubt(w.Confidence) != "" })
+		last := &v.Blocks[len(v.Blocks)-1]
+		last.Lines = append(last.Lines, l)
 	}
 }
 

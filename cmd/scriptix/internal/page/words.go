@@ -1,70 +1,72 @@
 package page
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/subtitle"
 )
 
-// parts cuts a segment's text where its words have their times. The text stays
-// as it is, for it may have punctuation and capitals that the words lack: each
-// word is looked for a little behind the one before it, and one that is not
-// there only loses its time.
-func parts(s scriptix.Segment) []part {
-	text := s.Text
-	if text == "" {
-		texts := make([]string, len(s.Words))
-		for i, w := range s.Words {
-			texts[i] = w.Text
-		}
-		text = strings.Join(texts, " ")
+// data is what the script reads when it needs it: the transcript as the service
+// documents it, its segments those of the lines, and the cues for subtitles. The
+// key is the same for the same content.
+//
+// Words are not in the page's elements: the script makes them, from here, of the
+// lines that come into view, for a long recording has a hundred thousand of them.
+func data(t *scriptix.Transcript, segments []scriptix.Segment) (content template.HTML, key string, err error) {
+	whole := scriptix.Transcript{
+		JobID: valid(t.JobID), DocumentID: valid(t.DocumentID), Language: valid(t.Language), Text: valid(t.Text), Duration: t.Duration,
+		Segments: segments, Speakers: t.Speakers,
 	}
-	if len(s.Words) == 0 {
-		return []part{{Text: text}}
-	}
-	var out []part
-	plain := func(gap string) {
-		if gap != "" {
-			out = append(out, part{Text: gap})
+	timed := whole
+	// Of the words, whose names of fields are more than their content, only that.
+	words := make([][][]any, len(segments))
+	whole.Segments = slices.Clone(segments)
+	for i, s := range segments {
+		whole.Segments[i].Words = nil
+		for _, w := range s.Words {
+			word := []any{w.Text, decimals(w.Start), decimals(w.End), w.Confidence}
+			if w.Speaker != "" {
+				word = append(word, valid(w.Speaker))
+			}
+			words[i] = append(words[i], word)
 		}
 	}
-	for _, w := range s.Words {
-		from, to, ok := find(text, w.Text)
-		if !ok {
-			continue
-		}
-		for to < len(text) && text[to] < 0x80 && strings.IndexByte(`.,;:!?)"'`, text[to]) >= 0 {
-			to++
-		}
-		plain(text[:from])
-		out = append(out, part{Text: text[from:to], Start: seconds(w.Start), Sure: doubt(w.Confidence)})
-		text = text[to:]
+	var cues [][]any
+	for _, c := range subtitle.Cues(&timed, subtitle.Options{}) {
+		cues = append(cues, []any{c.Start.Milliseconds(), c.End.Milliseconds(), c.Speaker, c.Lines})
 	}
-	plain(text)
-	return out
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(map[string]any{"transcript": whole, "words": words, "cues": cues, "plain": len(t.Segments) == 0}); err != nil {
+		return "", "", fmt.Errorf("write the transcript into the page: %w", err)
+	}
+	sum := sha256.Sum256(b.Bytes())
+	// Within a template element these two characters are all that means anything.
+	text := strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(strings.TrimSpace(b.String()))
+	return template.HTML(text), base64.RawURLEncoding.EncodeToString(sum[:9]), nil //nolint:gosec // G203: escaped in the line above.
 }
 
-// find returns where word begins and ends in text, ignoring the case of ASCII
-// letters. More than two others before it mean that it is a later one of the
-// same name.
-func find(text, word string) (from, to int, ok bool) {
-	at := strings.Index(text, word)
-	if lower := strings.Index(asciiLower(text), asciiLower(word)); at < 0 || (lower >= 0 && lower < at) {
-		at = lower
-	}
-	if at < 0 || len(strings.Fields(text[:at])) > 2 {
-		return 0, 0, false
-	}
-	return at, at + len(word), true
+// decimals is a time in seconds, as a number of no more digits than it has.
+func decimals(d time.Duration) json.Number {
+	return json.Number(strconv.FormatFloat(d.Seconds(), 'f', -1, 64))
 }
 
-// asciiLower leaves the length of the text as it is, which strings.ToLower does not.
-func asciiLower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
+// joined is the text of words.
+func joined(words []scriptix.Word) string {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		texts[i] = w.Text
 	}
-	return string(b)
+	return strings.Join(texts, " ")
 }
