@@ -26,6 +26,7 @@ type commands struct {
 	Wait       waitCmd       `cmd:"" help:"Wait until jobs have ended."`
 	Result     resultCmd     `cmd:"" help:"Fetch the transcript of a job."`
 	Listen     listenCmd     `cmd:"" help:"Receive callbacks and print them."`
+	Subs       subsCmd       `cmd:"" help:"Check subtitles against the limits of Netflix or the BBC."`
 	Verify     verifyCmd     `cmd:"" help:"Check the signature of a captured callback, and say what is wrong with it."`
 	Mock       mockCmd       `cmd:"" help:"Run a fake Scriptix to try everything on."`
 	Doctor     doctorCmd     `cmd:"" help:"Check key, network, clock and callback URL."`
