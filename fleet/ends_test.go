@@ -1,0 +1,153 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/batch"
+	"github.com/scriptix-io/scriptix-go/fleet"
+	"github.com/scriptix-io/scriptix-go/scriptixtest"
+)
+
+func TestAJobThatFailedIsConfirmedOnceAndReported(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome { return scriptixtest.Outcome{Failure: "no speech"} })
+	f := s.start(t, s.options())
+	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 1)))
+	require.NoError(t, err)
+
+	o := await(t, f, 1)["call-0.wav"]
+	assert.Equal(t, batch.StateFailed, o.State)
+	require.ErrorIs(t, o.Err, scriptix.ErrJobFailed)
+	failed, _ := errors.AsType[*scriptix.JobFailedError](o.Err)
+	assert.Equal(t, "no speech", failed.Job.Failure)
+	_, err = f.Transcript(t.Context(), o.Key)
+	require.ErrorIs(t, err, fleet.ErrNoTranscript)
+	assert.Equal(t, 2, s.fake.Stats().Requests, "a submit, and one status request")
+}
+
+func TestAnUntrueFailureIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
+		return scriptixtest.Outcome{Callback: scriptixtest.Callback{Untrue: true}}
+	})
+	f := s.start(t, s.options())
+	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 1)))
+	require.NoError(t, err)
+	assert.Equal(t, batch.StateDone, await(t, f, 1)["call-0.wav"].State)
+}
+
+func TestASourceThatIsRefusedIsRejectedWithinSecondsAndOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	outside := filepath.Join(t.TempDir(), "secret.wav")
+	require.NoError(t, os.WriteFile(outside, wav(time.Second, 0), 0o600))
+	require.NoError(t, os.Symlink(outside, filepath.Join(s.root, "link.wav")))
+	require.NoError(t, os.Mkdir(filepath.Join(s.root, "folder"), 0o700))
+	f := s.start(t, s.options())
+	enqueuer := newFleet(t, s.pool, fleet.Options{Root: s.root, Openers: map[string]fleet.Opener{
+		"ftp": func(context.Context, string) (scriptix.Audio, error) { return scriptix.Audio{}, errors.New("not here") },
+	}})
+	began := time.Now()
+	locators := []string{"file:link.wav", "file:folder", "file:missing.wav", "ftp://x.example/a.wav", "https://127.0.0.1:1/a.wav", "https://[::1]/a.wav"}
+	for _, locator := range locators {
+		_, err := enqueuer.Enqueue(t.Context(), slices.Values([]fleet.Input{{Source: locator, Key: locator}}))
+		require.NoError(t, err)
+	}
+	for key, o := range await(t, f, len(locators)) {
+		assert.Equal(t, batch.StateRejected, o.State, key)
+		assert.Error(t, o.Err, key)
+		assert.Zero(t, o.Attempts, key)
+	}
+	assert.Less(t, time.Since(began), 10*time.Second)
+	assert.Empty(t, s.fake.Requests(), "nothing was sent")
+}
+
+func TestAnUnknownOutcomeIsReportedAndItsCallbackStillResolvesIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: scriptixtest.AfterBody})
+	s.fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
+		return scriptixtest.Outcome{Callback: scriptixtest.Callback{Delay: 3 * time.Second}}
+	})
+	o := s.options()
+	o.UnknownAfter = time.Second
+	f := s.start(t, o)
+	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 1)))
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var states []batch.State
+	for o, err := range f.Outcomes(ctx, 0) {
+		require.NoError(t, err)
+		states = append(states, o.State)
+		if o.State == batch.StateUnknown {
+			require.ErrorIs(t, o.Err, scriptix.ErrUnknownOutcome)
+		}
+		if len(states) == 2 {
+			break
+		}
+	}
+	assert.Equal(t, []batch.State{batch.StateUnknown, batch.StateDone}, states)
+	assert.Len(t, s.fake.Jobs(), 1)
+}
+
+func TestResubmitAfterSendsAnUnknownOutcomeAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: scriptixtest.AfterBody})
+	s.fake.Script(func(u scriptixtest.Upload) scriptixtest.Outcome {
+		return scriptixtest.Outcome{Callback: scriptixtest.Callback{Lose: len(s.fake.Jobs()) == 0}}
+	})
+	o := s.options()
+	o.ResubmitAfter = 2 * time.Second
+	f := s.start(t, o)
+	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 1)))
+	require.NoError(t, err)
+	got := await(t, f, 1)["call-0.wav"]
+	assert.Equal(t, batch.StateDone, got.State)
+	assert.Equal(t, 2, got.Attempts)
+}
+
+func TestTheSinkHasTheTranscriptBeforeTheOutcomeIsThere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var mu sync.Mutex
+	seen := make(map[string]int)
+	o := s.options()
+	o.Sink = func(_ context.Context, o fleet.Outcome) error {
+		mu.Lock()
+		defer mu.Unlock()
+		seen[o.Key]++
+		if o.Transcript == nil || o.State != batch.StateDone || len(o.Meta) == 0 {
+			return errors.New("incomplete")
+		}
+		switch {
+		case seen[o.Key] == 1 && o.Key == "call-0.wav":
+			return errors.New("busy")
+		case seen[o.Key] == 1 && o.Key == "call-1.wav":
+			panic("a sink that panics")
+		}
+		return nil
+	}
+	f := s.start(t, o)
+	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 3)))
+	require.NoError(t, err)
+	await(t, f, 3)
+	mu.Lock()
+	defer mu.Unlock()
+	assert.Equal(t, map[string]int{"call-0.wav": 2, "call-1.wav": 2, "call-2.wav": 1}, seen)
+}

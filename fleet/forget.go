@@ -1,0 +1,92 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
+)
+
+// ErrInHand means that a worker is sending a recording, so it cannot be
+// forgotten before that is over.
+var ErrInHand = errors.New("fleet: a worker is sending it")
+
+// Forget erases what is kept of recordings: transcript, locator, parameters,
+// Meta, name, job and messages. The key, the phase and the times stay, so that
+// none of them is paid for again: to Enqueue it is known. Nothing more is done
+// about one that was still open, whose transcript is then never fetched. What
+// the service keeps is the service's to erase.
+//
+// One that a living worker is sending is left alone, and is [ErrInHand]; a key
+// without a record is ledger.ErrNoRecord. The others are forgotten all the same.
+func (f *Fleet) Forget(ctx context.Context, keys ...string) error {
+	var failed []error
+	for _, key := range keys {
+		if err := f.forget(ctx, key); err != nil {
+			failed = append(failed, fmt.Errorf("fleet: forget %q: %w", key, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (f *Fleet) forget(ctx context.Context, key string) error {
+	s := f.store
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		r, err := s.lock(ctx, tx, key)
+		if err != nil {
+			return err
+		}
+		if (r.Phase == ledger.Claimed || r.Phase == ledger.Sent) && r.Owner != "" {
+			alive, err := s.isAlive(ctx, tx, r.Owner)
+			if err != nil {
+				return err
+			}
+			if alive {
+				return ErrInHand
+			}
+		}
+		return s.erase(ctx, tx, r)
+	})
+	if err != nil {
+		return err
+	}
+	return f.results.Delete(ctx, s.account, key)
+}
+
+// erase empties a record that tx has locked.
+func (s *store) erase(ctx context.Context, tx pgx.Tx, r row) error {
+	if r.JobID != "" {
+		// In the order of every other change: the record, then the job.
+		if err := s.lockJob(ctx, tx, r.JobID); err != nil {
+			return err
+		}
+		parked := s.sql("delete from {s}.scriptix_parked where account = $1 and job_id = $2")
+		if _, err := tx.Exec(ctx, parked, s.account, r.JobID); err != nil {
+			return err
+		}
+	}
+	bare := ledger.Record{
+		ClaimedAt: r.ClaimedAt, SentAt: r.SentAt, SubmittedAt: r.SubmittedAt, EndedAt: r.EndedAt,
+		Duration: r.Duration, Attempts: r.Attempts,
+	}
+	rest, err := encodeRest(bare)
+	if err != nil {
+		return err
+	}
+	erase := s.sql(`
+		update {s}.scriptix_record set rev = rev + 1, token = $3, job_id = null, owner = '', due = null, rec = $4,
+			source = '', params = null, meta = null, stored = null, changed = clock_timestamp()
+		where account = $1 and key = $2`)
+	_, err = tx.Exec(ctx, erase, s.account, r.Key, newToken(), rest)
+	return err
+}
+
+// isAlive reports whether a process holds its lease.
+func (s *store) isAlive(ctx context.Context, tx pgx.Tx, process string) (alive bool, err error) {
+	find := s.sql("select exists (select from {s}.scriptix_process where id = $1 and until > clock_timestamp())")
+	err = tx.QueryRow(ctx, find, process).Scan(&alive)
+	return alive, err
+}

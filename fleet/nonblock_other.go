@@ -1,0 +1,5 @@
+//go:build !unix
+
+package fleet
+
+const nonBlocking = 0

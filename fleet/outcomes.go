@@ -1,0 +1,164 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/batch"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
+	"github.com/scriptix-io/scriptix-go/internal/step"
+)
+
+const (
+	outcomePage = 200
+	rereadEvery = 5 * time.Second // a notice may be lost
+	afterError  = time.Second
+)
+
+// Outcomes yields what became of the account's recordings, in the order in
+// which that was stored, from behind the cursor on, and waits for more until ctx
+// ends. To resume where a loop stopped, hand in the Cursor of the last outcome
+// that was dealt with: none is missed or comes twice, however many write. A
+// recording stands at the place of its latest outcome, so one that was unknown
+// and is done by now comes once, as done.
+//
+// When the database fails the error is yielded, and the next try follows a
+// second later unless the loop is left. The end of ctx yields nothing.
+func (f *Fleet) Outcomes(ctx context.Context, after Cursor) iter.Seq2[Outcome, error] {
+	return func(yield func(Outcome, error) bool) {
+		news := make(chan struct{}, 1)
+		var stop func()
+		defer func() {
+			if stop != nil {
+				stop()
+			}
+		}()
+		for ctx.Err() == nil {
+			var err error
+			if stop == nil {
+				// Whoever waits listens first and reads second.
+				stop, err = f.store.notes.subscribe(ctx, func(n note) {
+					if n.about == outcomeNote || n.about == "" {
+						signal(news)
+					}
+				})
+			}
+			var page []Outcome
+			if err == nil {
+				page, err = f.outcomes(ctx, after)
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil && !yield(Outcome{}, fmt.Errorf("fleet: outcomes: %w", err)) {
+				return
+			}
+			for _, o := range page {
+				if !yield(o, nil) {
+					return
+				}
+				after = o.Cursor
+			}
+			wait := rereadEvery
+			switch {
+			case err != nil:
+				wait = afterError
+			case len(page) == outcomePage:
+				continue
+			}
+			pause(ctx, wait, news)
+		}
+	}
+}
+
+// outcomes reads the next page.
+func (f *Fleet) outcomes(ctx context.Context, after Cursor) ([]Outcome, error) {
+	read := f.store.sql("select " + rowColumns + `, outcome, meta from {s}.scriptix_record
+		where account = $1 and outcome > $2 order by outcome limit $3`)
+	rows, err := f.store.pool.Query(ctx, read, f.store.account, int64(after), outcomePage)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(from pgx.CollectableRow) (Outcome, error) {
+		var number int64
+		var meta []byte
+		r, err := scanRow(withMore{from, []any{&number, &meta}})
+		if err != nil {
+			return Outcome{}, err
+		}
+		o := outcomeOf(r.Record, meta)
+		o.Cursor = Cursor(number)
+		return o, nil
+	})
+}
+
+// outcomeOf is what a record says of its recording.
+func outcomeOf(r ledger.Record, meta []byte) Outcome {
+	o := Outcome{
+		Key: r.Key, JobID: r.JobID, State: batch.StateDone, Meta: compact(meta),
+		Source: scriptix.Source(r.Source), Attempts: r.Attempts,
+	}
+	switch r.Phase {
+	case ledger.Failed:
+		o.State = batch.StateFailed
+		o.Err = &scriptix.JobFailedError{Job: scriptix.Job{
+			ID: r.JobID, Status: scriptix.StatusFailed, Failure: r.Failure, Duration: r.Duration, Source: o.Source,
+		}}
+	case ledger.Rejected:
+		o.State, o.Err = batch.StateRejected, errors.New(r.Failure)
+	case ledger.Unknown:
+		o.State, o.Err = batch.StateUnknown, unknownOutcome(r, r.Failure)
+	case ledger.Abandoned:
+		o.State, o.Err = batch.StateUnknown, unknownOutcome(r, "it was abandoned")
+	}
+	return o
+}
+
+// unknownOutcome is the error of an outcome that is not known, made again of
+// what its record says of the first one.
+func unknownOutcome(r ledger.Record, why string) error {
+	if _, cause, found := strings.Cut(why, "so it is not sent again: "); found {
+		why = strings.TrimPrefix(cause, "stt.submit: ")
+	}
+	return step.UnknownOutcome(r.Attempts, errors.New(why))
+}
+
+// compact is JSON without the spaces that PostgreSQL puts in.
+func compact(data []byte) json.RawMessage {
+	if data == nil {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := json.Compact(&b, data); err != nil {
+		return data
+	}
+	return b.Bytes()
+}
+
+// signal wakes whoever waits on the channel, now or later.
+func signal(wake chan<- struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}
+
+// pause waits for a time, for the end of ctx, or to be woken.
+func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-wake:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,197 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
+)
+
+const (
+	reloadEvery = 5 * time.Minute        // a notice may be lost
+	gatherFor   = 200 * time.Millisecond // notices, before their records are read
+	loadPage    = 2000
+	observers   = 4 // ends that are stored at once
+)
+
+// poller follows the jobs that run, in the account's leader. It asks through a
+// client of its own, whose waiting decides when a job is worth a request.
+type poller struct {
+	*work
+	watcher *scriptix.Watcher
+
+	mu      sync.Mutex
+	changed map[string]bool // keys whose records changed
+	reload  bool
+	wake    chan struct{}
+}
+
+func newPoller(w *work, client *scriptix.Client) *poller {
+	return &poller{work: w, watcher: client.STT.NewWatcher(), changed: make(map[string]bool), reload: true, wake: make(chan struct{}, 1)}
+}
+
+// run follows jobs until ctx ends.
+func (p *poller) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { p.feed(ctx) })
+	ends := make(chan *scriptix.Job)
+	for range observers {
+		wg.Go(func() {
+			for job := range ends {
+				p.ended(ctx, job)
+			}
+		})
+	}
+	defer close(ends)
+	for ctx.Err() == nil {
+		for job, err := range p.watcher.All(ctx) {
+			switch {
+			case job == nil:
+			case err != nil:
+				p.abandoned(ctx, job, err)
+			case job.Status.Terminal() && job.Source != scriptix.SourceWebhook:
+				select {
+				case ends <- job:
+				case <-ctx.Done():
+				}
+			}
+		}
+	}
+}
+
+// abandoned is about a job that the watcher gave up. Its record's due time
+// brings it back.
+func (p *poller) abandoned(ctx context.Context, job *scriptix.Job, err error) {
+	if errors.Is(err, scriptix.ErrUnauthorized) {
+		p.halt(ctx, err)
+	}
+	p.fleet.store.log.WarnContext(ctx, "fleet: a job is not asked for any more for now", "job_id", job.ID, "error", err)
+}
+
+// ended stores the end of a job.
+func (p *poller) ended(ctx context.Context, job *scriptix.Job) {
+	r, err := p.fleet.store.find(ctx, "job_id", job.ID)
+	if err != nil {
+		if !errors.Is(err, ledger.ErrNoRecord) && ctx.Err() == nil {
+			p.noticed(note{}) // it is asked for again
+		}
+		return
+	}
+	p.insistObserve(ctx, r.Key, job)
+}
+
+// noticed hears that records changed.
+func (p *poller) noticed(n note) {
+	if n.about == budgetNote {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case n.about == "":
+		p.reload = true
+	case n.name != "":
+		p.changed[n.name] = true
+	}
+	signal(p.wake)
+}
+
+// feed keeps the watcher's set of jobs that of the records.
+func (p *poller) feed(ctx context.Context) {
+	reload := time.NewTicker(reloadEvery)
+	defer reload.Stop()
+	for {
+		p.mu.Lock()
+		all, changed := p.reload, p.changed
+		p.reload, p.changed = false, make(map[string]bool)
+		p.mu.Unlock()
+		err := p.read(ctx, all, changed)
+		if err != nil && ctx.Err() == nil {
+			p.fleet.store.log.WarnContext(ctx, "fleet: the jobs that run could not be read", "error", err)
+			p.noticed(note{})
+			pause(ctx, time.Second, nil)
+		}
+		select {
+		case <-p.wake:
+			pause(ctx, gatherFor, nil)
+		case <-reload.C:
+			p.noticed(note{})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// read loads the records that changed, or all whose jobs run, a page at a time:
+// a hundred thousand of them do not fit into memory twice.
+func (p *poller) read(ctx context.Context, all bool, changed map[string]bool) error {
+	s := p.fleet.store
+	if len(changed) > 0 {
+		keys := make([]string, 0, len(changed))
+		for key := range changed {
+			keys = append(keys, key)
+		}
+		some := s.sql("select " + rowColumns + " from {s}.scriptix_record where account = $1 and key = any($2)")
+		if err := p.page(ctx, nil, some, s.account, keys); err != nil {
+			return err
+		}
+	}
+	if !all {
+		return nil
+	}
+	next := s.sql("select " + rowColumns + ` from {s}.scriptix_record
+		where account = $1 and phase = 'submitted' and key > $2 order by key limit $3`)
+	for last := ""; ; {
+		before := last
+		if err := p.page(ctx, &last, next, s.account, last, loadPage); err != nil {
+			return err
+		}
+		if last == before {
+			return nil
+		}
+	}
+}
+
+// page reads records and passes them on; last becomes the key of the last one.
+func (p *poller) page(ctx context.Context, last *string, statement string, args ...any) error {
+	rows, err := p.fleet.store.pool.Query(ctx, statement, args...)
+	if err != nil {
+		return err
+	}
+	found, err := pgx.CollectRows(rows, func(from pgx.CollectableRow) (row, error) { return scanRow(from) })
+	if err != nil {
+		return err
+	}
+	if last != nil && len(found) > 0 {
+		*last = found[len(found)-1].Key
+	}
+	p.follow(found) //nolint:contextcheck // the watcher's own
+	return nil
+}
+
+// follow adds jobs that run, and lets go of those that have ended.
+func (p *poller) follow(found []row) {
+	var running []scriptix.Job
+	var over []string
+	for _, r := range found {
+		switch {
+		case r.JobID == "":
+		case r.Phase == ledger.Submitted && !r.Confirm:
+			running = append(running, scriptix.Job{ID: r.JobID, CreatedAt: r.SubmittedAt, Duration: r.Duration})
+		default:
+			over = append(over, r.JobID)
+		}
+	}
+	if len(running) > 0 {
+		p.watcher.Add(running...)
+	}
+	if len(over) > 0 {
+		p.watcher.Remove(over...)
+	}
+}
