@@ -137,15 +137,25 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var info RateInfo // what the attempt teaches the budget
-	defer func() { permit.Done(info) }()
+	returned := false
+	defer func() {
+		if !returned || x.received.whole { // a RoundTripper that panicked closes nothing
+			x.sent.Release()
+		}
+		if info.StatusCode == 0 {
+			info.Sent = x.call.body == nil || x.sent != nil
+		}
+		permit.Done(info)
+		x.sent.Rethrow()
+	}()
 	watchdog := audio.NewWatchdog(req.Context(), x.patience(), x.call.body != nil)
 	defer watchdog.End()
 	resp, err := a.send(watchdog, req) //nolint:contextcheck // the watchdog's is made of the request's
+	returned = true
 	if err == nil {
 		err = settle(resp)
 	}
 	if err != nil {
-		info.Sent = x.call.body == nil || x.sent != nil
 		if cause := watchdog.Stalled(req.Context()); cause != nil {
 			err = cause
 		}
@@ -180,11 +190,7 @@ func (a attempt) permit(ctx context.Context) (Permit, error) {
 		x.call.permit = nil // a redirect is another request
 		return permit, nil
 	}
-	permit, err := x.core.budget.Acquire(ctx, x.call.class)
-	if permit == nil && err == nil {
-		err = errors.New("the budget gave neither a permit nor an error")
-	}
-	return permit, err
+	return x.core.acquire(ctx, x.call.class)
 }
 
 // settle makes an answer one that http.Client hands on as it came: a body that

@@ -45,6 +45,7 @@ type core struct {
 	chunks      http.RoundTripper // for those of resumable uploads
 	submits     http.RoundTripper // for billed POSTs
 	budget      Budget
+	outages     outages // of the budget
 	cfg         *config
 	redact      redact.Redactor
 	callbackURL redact.Secret

@@ -154,12 +154,23 @@ func (w *Watcher) All(ctx context.Context) iter.Seq2[*Job, error] {
 			} else if errors.Is(err, watch.ErrBusy) {
 				err = invalid("stt.wait", "watcher", "is in another loop over All")
 			} else {
+				letOut(err)
 				job = fromWatch(told)
 				err = about(job.ID, err)
 			}
 			if !yield(job, err) {
 				return
 			}
+		}
+	}
+}
+
+// letOut panics where a poll did, because of code of the caller's: it belongs in a
+// call of the caller's.
+func letOut(err error) {
+	if panicked, ok := errors.AsType[*watch.PanicError](err); ok {
+		if value, ok := panicked.Take(); ok {
+			panic(value) //nolint:forbidigo // the caller's own
 		}
 	}
 }
@@ -236,10 +247,7 @@ type poller struct{ core *core }
 
 // Turn waits for a permit of the budget.
 func (p poller) Turn(ctx context.Context) (watch.Turn, error) {
-	permit, err := p.core.budget.Acquire(ctx, ClassPoll)
-	if permit == nil && err == nil {
-		err = errors.New("the budget gave no permit")
-	}
+	permit, err := p.core.acquire(ctx, ClassPoll)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"hash"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +36,7 @@ type schedule struct {
 	actions []action // ordered by time, then by the order in which they were added
 	serial  int
 	granted chan struct{} // tells the driver that somebody heard of a grant
+	mu      sync.Mutex    // guards how the callers ended
 	callers []*caller
 	log     hash.Hash // never fails
 	uneven  bool      // something happened between two milliseconds
@@ -172,8 +174,10 @@ func (s *schedule) answer() func() budget.RateInfo {
 }
 
 func (s *schedule) acquire(ctx context.Context, c *caller) {
-	c.permit, c.err = s.key.Acquire(ctx, c.class)
-	c.at, c.ended = time.Since(s.begin), true
+	permit, err := s.key.Acquire(ctx, c.class)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.permit, c.err, c.at, c.ended = permit, err, time.Since(s.begin), true
 	select {
 	case s.granted <- struct{}{}:
 	default:
@@ -213,11 +217,15 @@ func (s *schedule) run(t *testing.T, prepare func(*budget.Key)) {
 }
 
 func (s *schedule) waiting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.callers, func(c *caller) bool { return !c.ended })
 }
 
 // collect plans the answers to what was granted since it was called last.
 func (s *schedule) collect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, c := range s.callers {
 		if !c.ended || c.handled {
 			continue

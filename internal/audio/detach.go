@@ -68,13 +68,15 @@ type detached struct {
 	rest    []byte // what of buf is still to be handed out
 	err     error  // what came with rest
 	gaveUp  bool
+	closed  bool
 	work    chan func() (int, error) // to the goroutine; nil before the first read
 	results chan readResult
 }
 
 type readResult struct {
-	n   int
-	err error
+	n        int
+	err      error
+	panicked any // what the source panicked with; nil: it did not
 }
 
 const detachedBuffer = 64 << 10
@@ -103,6 +105,9 @@ func (d *detached) do(f func() (int, error)) (int, error) {
 	if d.gaveUp || d.ctx.Err() != nil {
 		return 0, context.Cause(d.ctx)
 	}
+	if d.closed {
+		return 0, fs.ErrClosed
+	}
 	if d.work == nil {
 		d.work = make(chan func() (int, error), 1)
 		go d.run(d.work)
@@ -110,6 +115,10 @@ func (d *detached) do(f func() (int, error)) (int, error) {
 	d.work <- f
 	select {
 	case r := <-d.results:
+		if r.panicked != nil {
+			contained(func() (int, error) { return 0, d.close() }) // whoever opened it may not get to do so
+			panic(r.panicked)                                      //nolint:forbidigo // the caller's own, which belongs in a call of the caller's
+		}
 		return r.n, r.err
 	case <-d.ctx.Done():
 		d.gaveUp = true
@@ -119,12 +128,19 @@ func (d *detached) do(f func() (int, error)) (int, error) {
 
 func (d *detached) run(work <-chan func() (int, error)) {
 	for f := range work {
-		n, err := f()
-		d.results <- readResult{n, err}
+		d.results <- contained(f)
 	}
 	if d.gaveUp {
-		_ = d.src.Close()
+		// Nobody is left who could be told of a panic.
+		contained(func() (int, error) { return 0, d.src.Close() })
 	}
+}
+
+// contained keeps a panic of the caller's code from ending the process.
+func contained(f func() (int, error)) (r readResult) {
+	defer func() { r.panicked = recover() }()
+	r.n, r.err = f()
+	return r
 }
 
 func (d *detached) close() error {
@@ -132,8 +148,9 @@ func (d *detached) close() error {
 		close(d.work)
 		d.work = nil
 	}
-	if d.gaveUp {
+	if d.gaveUp || d.closed {
 		return nil
 	}
+	d.closed = true
 	return d.src.Close()
 }

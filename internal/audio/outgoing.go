@@ -21,9 +21,13 @@ type Outgoing struct {
 	complete bool
 	sealed   bool
 	err      error // a local read's failure
+	panicked any   // what the caller's code panicked with; nil: it did not
 }
 
-var errSealed = errors.New("the attempt is over")
+var (
+	errSealed   = errors.New("the attempt is over")
+	errPanicked = errors.New("the recording's reader or the progress function panicked")
+)
 
 // NewOutgoing makes a body that w watches over.
 func NewOutgoing(o *Body, w *Watchdog) *Outgoing {
@@ -31,10 +35,11 @@ func NewOutgoing(o *Body, w *Watchdog) *Outgoing {
 }
 
 // Read hands bytes to the transport and counts them.
-func (o *Outgoing) Read(p []byte) (int, error) {
+func (o *Outgoing) Read(p []byte) (n int, err error) {
 	o.turn <- struct{}{}
 	defer func() { <-o.turn }()
-	n, err := o.Body.Read(p)
+	defer o.contain(&n, &err)
+	n, err = o.Body.Read(p)
 	sent, over, err := o.handOver(n, err)
 	if over {
 		return 0, err
@@ -43,6 +48,32 @@ func (o *Outgoing) Read(p []byte) (int, error) {
 		o.progress(sent, o.audioSize)
 	}
 	return n, err
+}
+
+// contain keeps a panic of the caller's code from ending the process, because
+// net/http reads and closes a body on a goroutine of its own.
+func (o *Outgoing) contain(n *int, err *error) {
+	panicked := recover()
+	if panicked == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.panicked, o.err = panicked, errPanicked
+	*n, *err = 0, errPanicked
+}
+
+// Rethrow lets a panic of the caller's code out, on the goroutine of the call.
+func (o *Outgoing) Rethrow() {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	panicked := o.panicked
+	o.mu.Unlock()
+	if panicked != nil {
+		panic(panicked) //nolint:forbidigo // the caller's own, which belongs in a call of the caller's
+	}
 }
 
 // handOver counts n bytes as handed to the transport, and returns how much of
@@ -76,15 +107,24 @@ func (o *Outgoing) handOver(n int, err error) (sent int64, over bool, _ error) {
 }
 
 // Close seals the body and closes the recording.
-func (o *Outgoing) Close() error {
+func (o *Outgoing) Close() (err error) {
 	o.turn <- struct{}{}
 	defer func() { <-o.turn }()
+	defer o.contain(new(int), &err)
 	o.Seal()
 	if o.closed || o.close == nil {
 		return nil
 	}
 	o.closed = true
 	return o.close()
+}
+
+// Release closes the body unless the transport has done so. It waits for a Read
+// that is under way.
+func (o *Outgoing) Release() {
+	if o != nil {
+		_ = o.Close() // what was sent of it is sent
+	}
 }
 
 // Seal ends the attempt's sending and reports whether all of the body had been

@@ -12,15 +12,21 @@ import (
 // for it, so that the most urgent goes first, and no poll is made for a job that
 // has ended while its poll waited.
 func (s *Scheduler) work(asking, ctx context.Context) {
+	var r *record
+	at := inBudget
+	defer s.attend(&at, &r)
 	turn, err := s.service.Turn(asking)
-	r := s.choose(asking, err)
+	at = over
+	r = s.choose(asking, err)
 	if turn != nil {
 		defer turn.GiveBack() // if it was not used
 	}
 	if r == nil {
 		return
 	}
+	at = atService
 	job, err := turn.Poll(ctx, r.id)
+	at = over
 	s.polled(ctx, r, job, err)
 }
 
@@ -28,12 +34,13 @@ func (s *Scheduler) work(asking, ctx context.Context) {
 func (s *Scheduler) choose(asking context.Context, err error) *record {
 	s.mu.Lock()
 	defer s.unlock()
-	s.asking() // releases its context
+	cancelled := asking.Err() != nil // because what it asked for had ended
+	s.asking()                       // releases its context
 	s.asking = nil
 	defer s.arm()
 	if err != nil {
 		s.polls--
-		if asking.Err() == nil {
+		if !cancelled {
 			s.unanswered(s.service.Fault(err))
 		}
 		return nil
