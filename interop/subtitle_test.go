@@ -70,9 +70,7 @@ func readings(t *testing.T) []reading {
 		timed = append(timed, spoken(segment))
 	}
 	require.NotEmpty(t, segments)
-	of := func(segments ...scriptix.Segment) *scriptix.Transcript {
-		return &scriptix.Transcript{Segments: segments}
-	}
+	of := transcriptOf
 	unlimited := subtitle.Options{MaxLineLength: -1, MaxLines: -1, MaxDuration: -1, MaxCharsPerSecond: -1}
 	table := []reading{
 		{"a meeting", of(segments...), subtitle.Options{}, true},
@@ -214,7 +212,7 @@ func requireTranscript(t *testing.T, r reading, cues []shown, named bool) {
 		got.WriteString(c.Text)
 		starts[c.Start] = true
 	}
-	for _, s := range r.transcript.Segments {
+	for _, s := range subtitle.Sorted(r.transcript.Segments) {
 		want.WriteString(s.Text)
 		if r.sane {
 			require.Contains(t, starts, s.Start.Round(time.Millisecond), s.Text)

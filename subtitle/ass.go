@@ -20,7 +20,7 @@ var ErrNoWords = errors.New("subtitle: a cue has no words with times")
 // nobody told are not made up. All other errors are w's.
 //
 // ASS knows no escapes but \{ and \}, which libass (mpv, VLC, ffmpeg) reads and some others show with the backslash. A
-// backslash gets a word joiner (U+2060) behind it, so that it is text. Times are rounded to the centisecond, and a cue
+// backslash and an opening brace get a word joiner (U+2060) behind them, so that they are text. Times are rounded to the centisecond, and a cue
 // lasts one at least; empty cues are left out.
 func WriteASS(w io.Writer, cues []Cue, karaoke bool) error {
 	if karaoke {
@@ -118,7 +118,8 @@ func assStamp(cs int64) string {
 // assText makes text show as it is.
 func assText(s string) string { return assEscapes.Replace(s) }
 
-var assEscapes = strings.NewReplacer(`\`, `\`+joiner, "{", `\{`, "}", `\}`, "\n", `\N`)
+// A joiner stands behind a brace as well, for ffmpeg takes one in front of any backslash for an override, escaped or not.
+var assEscapes = strings.NewReplacer(`\`, `\`+joiner, "{", `\{`+joiner, "}", `\}`, "\n", `\N`)
 
 // assName is a speaker's name in a field that ends at a comma.
 func assName(s string) string { return fold(strings.ReplaceAll(s, ",", " ")) }

@@ -93,7 +93,7 @@ func TestASSIsWritten(t *testing.T) {
 	assert.True(t, strings.HasPrefix(out.String(), "[Script Info]\nScriptType: v4.00+\n"))
 	assert.Equal(t, []string{
 		`0,0:00:01.00,1:01:01.13,Default,Ana the first,0,0,0,,Hello,\Nworld`,
-		`0,0:00:00.00,0:00:00.01,Default,,0,0,0,,` + strings.ReplaceAll(`\{\^an8\} C:\^new \^N \{y\} <b>`, "^", "\u2060"),
+		`0,0:00:00.00,0:00:00.01,Default,,0,0,0,,` + strings.ReplaceAll(`\{^\^an8\} C:\^new \^N \{^y\} <b>`, "^", "\u2060"),
 		`0,0:00:09.00,0:00:09.01,Default,,0,0,0,,x`,
 	}, events(out.String()))
 }

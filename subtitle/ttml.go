@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// WriteTTML writes cues as TTML, in the text profile of IMSC 1.0.1, which Netflix, EBU-TT-D players and ffmpeg read: UTF-8,
+// WriteTTML writes cues as TTML, in the text profile of IMSC 1.0.1, which Netflix takes and players of EBU-TT-D read: UTF-8,
 // one centred region at the bottom, a paragraph for each cue. Language is that of the text, as a tag; "" and what is no
 // tag are written as unknown.
 //
