@@ -1,0 +1,303 @@
+package batch_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/batch"
+)
+
+// killing is what the children of the kill test are told.
+type killing struct {
+	Role                 string // "service" or "batch"
+	URL, Callback, Dir   string
+	Secret               string
+	Recordings, Limit    int
+	Lose, Hold, Resubmit bool
+}
+
+func (k killing) ledger() string         { return filepath.Join(k.Dir, "ledger") }
+func (k killing) out(name string) string { return filepath.Join(k.Dir, "out", name) }
+
+// killAudio is a recording; every fifth one is sent as a resumable upload.
+func killAudio(n int) []byte {
+	if n%5 == 0 {
+		return makeWAV(n, 400_000)
+	}
+	return makeWAV(n, 4000)
+}
+
+// What the fake and the code have in common may be wrong in both. So the service
+// here is another one, in another process, and what it received is what counts.
+// `go test ./batch -run Foreign -full` has 400 recordings and 100 kills.
+func TestKillsOnAForeignServicePayOnceAndLoseNothing(t *testing.T) {
+	t.Parallel()
+	if spec := os.Getenv("BATCH_TEST_KILL"); spec != "" {
+		var k killing
+		require.NoError(t, json.Unmarshal([]byte(spec), &k))
+		if k.Role == "service" {
+			serveForeign(t, k)
+		} else {
+			killedBatch(t, k)
+		}
+		return
+	}
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	k, kills := killing{Recordings: 40, Limit: 160}, 10
+	if *full {
+		k, kills = killing{Recordings: 400, Limit: 300, Lose: true}, 100
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own listener
+	require.NoError(t, err)
+	socket, err := listener.(*net.TCPListener).File()
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = socket.Close(), listener.Close() })
+	k.Secret, k.Callback, k.Dir = "a secret of nobody's", "http://"+listener.Addr().String()+"/hook", t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(k.Dir, "out"), 0o700))
+	k.URL = startForeign(t, k)
+
+	began := time.Now()
+	var killedAt []time.Time
+	k.Hold = true // the batch waits for more recordings, so that it is there to be killed
+	for range kills {
+		life := 200*time.Millisecond + rand.N(time.Duration(3)*time.Second)
+		killedAt = append(killedAt, runKilled(t, k, socket, life))
+	}
+	k.Hold = false
+	runToTheEnd(t, k, socket)
+	took := time.Since(began).Round(time.Second)
+
+	r := ask(t, k)
+	unknown := checkForeign(t, k, r, killedAt)
+	t.Logf("%d recordings, %d kills, %v: %d jobs, %d unknown outcomes, %d requests, at most %d of %d in a minute, %d refused, %d resumable uploads",
+		k.Recordings, kills, took, len(r.Jobs), len(unknown), r.Requests, r.Most, k.Limit, r.Refused, r.Uploads)
+
+	// The operator's decision: what has a job tells so, and the rest is sent again.
+	if len(unknown) > 0 {
+		redeliver(t, k, socket)
+		k.Resubmit = true
+		runToTheEnd(t, k, socket)
+	}
+	r = ask(t, k)
+	assert.Len(t, r.Jobs, k.Recordings, "as many jobs as recordings")
+	for n := range k.Recordings {
+		assertKept(t, k, n)
+	}
+	assert.Zero(t, r.Refused)
+	assert.LessOrEqual(t, r.Most, k.Limit)
+}
+
+// checkForeign compares what the service received with what the batch says, and
+// returns the recordings whose outcome is unknown.
+func checkForeign(t *testing.T, k killing, r report, killedAt []time.Time) map[string]bool {
+	t.Helper()
+	jobs := make(map[string]int)
+	for _, job := range r.Jobs {
+		jobs[job.Sum]++
+	}
+	l, err := batch.Open(k.ledger())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	unknown := make(map[string]bool)
+	for rec, err := range l.Records(t.Context()) {
+		require.NoError(t, err)
+		if rec.Phase != batch.Unknown {
+			assert.Equal(t, batch.Done, rec.Phase, rec.Name)
+			continue
+		}
+		unknown[rec.Name] = true
+		if !r.Whole[rec.Token] {
+			// Between the mark and the last byte lies a moment in which a kill leaves nothing else to say.
+			assert.True(t, killedSoon(killedAt, rec.SentAt), "%s is unknown, and the service did not get all of it", rec.Name)
+		}
+	}
+	for n := range k.Recordings {
+		assert.LessOrEqual(t, jobs[sum(killAudio(n))], 1, "recording %d was paid for twice", n)
+		if !unknown[killName(n)] {
+			assertKept(t, k, n)
+		}
+	}
+	assert.Zero(t, r.Refused, "the minute's limit was exceeded")
+	assert.LessOrEqual(t, r.Most, k.Limit)
+	return unknown
+}
+
+func killedSoon(killedAt []time.Time, sent time.Time) bool {
+	for _, at := range killedAt {
+		if after := at.Sub(sent); after > -100*time.Millisecond && after < 500*time.Millisecond {
+			return true
+		}
+	}
+	return false
+}
+
+func killName(n int) string { return fmt.Sprintf("%04d.wav", n) }
+
+func assertKept(t *testing.T, k killing, n int) {
+	t.Helper()
+	data, err := os.ReadFile(k.out(killName(n)))
+	if assert.NoError(t, err, "the transcript of recording %d is lost", n) {
+		assert.Equal(t, "audio "+sum(killAudio(n)), string(data), "another recording's transcript")
+	}
+}
+
+// killChild is a process of this test's binary.
+func killChild(t *testing.T, k killing, socket *os.File) *exec.Cmd {
+	t.Helper()
+	spec, err := json.Marshal(k)
+	require.NoError(t, err)
+	cmd := child(t, t.Name(), "BATCH_TEST_KILL="+string(spec))
+	if socket != nil {
+		cmd.ExtraFiles = []*os.File{socket}
+	}
+	return cmd
+}
+
+func startForeign(t *testing.T, k killing) (url string) {
+	t.Helper()
+	k.Role = "service"
+	cmd := killChild(t, k, nil)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if url, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
+			return url
+		}
+	}
+	require.Fail(t, "the service did not start")
+	return ""
+}
+
+func serveForeign(t *testing.T, k killing) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own listener
+	require.NoError(t, err)
+	fmt.Println("listening on http://" + listener.Addr().String())
+	server := &http.Server{Handler: newForeign(k.Secret, k.Lose, k.Limit), ReadHeaderTimeout: time.Minute}
+	_ = server.Serve(listener) // until it is killed
+}
+
+func ask(t *testing.T, k killing) (r report) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(control(t, k, "report"), &r))
+	return r
+}
+
+func control(t *testing.T, k killing, what string) []byte {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, k.URL+"/control/"+what, nil)
+	require.NoError(t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = res.Body.Close() }()
+	var body strings.Builder
+	_, err = bufio.NewReader(res.Body).WriteTo(&body)
+	require.NoError(t, err)
+	return []byte(body.String())
+}
+
+// runKilled runs the batch for so long, and returns when it was killed.
+func runKilled(t *testing.T, k killing, socket *os.File, life time.Duration) time.Time {
+	t.Helper()
+	k.Role = "batch"
+	cmd := killChild(t, k, socket)
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Start())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	select {
+	case <-time.After(life):
+	case <-ended:
+		require.Fail(t, "the batch ended by itself", out.String())
+	}
+	require.NoError(t, cmd.Process.Kill())
+	at := time.Now()
+	<-ended
+	return at
+}
+
+func runToTheEnd(t *testing.T, k killing, socket *os.File) {
+	t.Helper()
+	k.Role = "batch"
+	out, err := killChild(t, k, socket).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// redeliver takes the callbacks of all jobs once more, while no batch runs. There
+// are no more faults from then on.
+func redeliver(t *testing.T, k killing, socket *os.File) {
+	t.Helper()
+	stop := receive(t, socket, crash{Dir: k.Dir, Secret: k.Secret})
+	control(t, k, "redeliver")
+	time.Sleep(5 * time.Second) // the service is another process, whose callbacks take as long as they take
+	stop()
+}
+
+// killedBatch is the process that is killed.
+func killedBatch(t *testing.T, k killing) {
+	t.Helper()
+	l, err := batch.Open(k.ledger())
+	require.NoError(t, err)
+	limits := scriptix.Limits{PerMinute: k.Limit, Concurrent: 6}
+	budget, err := batch.Budget(l, limits)
+	require.NoError(t, err)
+	c, err := scriptix.New("key", scriptix.WithBaseURL(k.URL), scriptix.WithWebhook(k.Callback, k.Secret), scriptix.WithBudget(budget),
+		scriptix.WithResumableAbove(100_000), scriptix.WithRetry(scriptix.RetryPolicy{MinWait: 10 * time.Millisecond, MaxWait: 100 * time.Millisecond}))
+	require.NoError(t, err)
+	socket, err := net.FileListener(os.NewFile(3, "callbacks"))
+	require.NoError(t, err)
+	server := &http.Server{Handler: c.WebhookHandler(), ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(socket) }()
+
+	in := func(yield func(batch.Input) bool) {
+		for n := range k.Recordings {
+			if !yield(batch.Input{Audio: scriptix.Bytes(killName(n), killAudio(n)), Params: english}) {
+				return
+			}
+		}
+		if k.Hold {
+			<-t.Context().Done()
+		}
+	}
+	o := batch.Options{Ledger: l, UnknownAfter: 8 * time.Second, Sink: func(_ context.Context, o batch.Outcome) error {
+		tmp := k.out(o.Input.Audio.Name()) + ".tmp"
+		if err := os.WriteFile(tmp, []byte(o.Transcript.Text), 0o600); err != nil {
+			return err
+		}
+		return os.Rename(tmp, k.out(o.Input.Audio.Name()))
+	}}
+	if k.Resubmit {
+		o.ResubmitAfter = time.Nanosecond
+	}
+	for o := range batch.Run(t.Context(), c, in, o) {
+		if o.State != batch.StateDone && o.State != batch.StateSkipped && (o.State != batch.StateUnknown || k.Resubmit) {
+			t.Errorf("%s is %s: %v", o.Input.Audio.Name(), o.State, o.Err)
+		}
+	}
+	require.NoError(t, server.Close())
+	require.NoError(t, l.Close())
+}
