@@ -120,7 +120,7 @@ func (c *core) acquire(ctx context.Context, class Class) (Permit, error) {
 		return nil, err // it works, and has no room
 	}
 	if o.record(class, probe, err) {
-		c.cfg.logger.Warn("scriptix: the request budget fails, so no request is sent until it works again", slog.String("error", c.redact.Error(err).Error()))
+		c.cfg.logger.WarnContext(ctx, "scriptix: the request budget fails, so no request is sent until it works again", slog.String("error", c.redact.Error(err).Error()))
 	}
 	return permit, err
 }

@@ -127,6 +127,24 @@ func ExampleNew() {
 	// scriptix.Client{https://api.scriptix.io} <nil>
 }
 
+func ExampleWithBudget() {
+	// One key, two clients: they share what the key may send.
+	budget, err := scriptix.NewBudget(scriptix.PlanSilver)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range []string{"nightly", "interactive"} {
+		client, err := scriptix.New("key", scriptix.WithBudget(budget), scriptix.WithApplication(name, "1.0"))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(name, "may send", client.Budget().Day.Left, "requests today")
+	}
+	// Output:
+	// nightly may send 20000 requests today
+	// interactive may send 20000 requests today
+}
+
 func ExampleClient_Budget() {
 	client, err := scriptix.New("key", scriptix.WithLimits(scriptix.PlanSilver))
 	if err != nil {

@@ -68,7 +68,7 @@ func parseFigure(s string, limit int64) (n int64, ok bool) {
 // it is read against the service's own date.
 func (i RateInfo) answer(jitter float64) rate.Answer {
 	a := rate.Answer{Refused: i.StatusCode == http.StatusTooManyRequests, RetryAfter: millis(i.RetryAfter), Jitter: jitter}
-	if !i.HasRemaining || i.Reset.IsZero() || i.Remaining < 0 || i.Limit < 0 {
+	if !i.HasRemaining || i.Reset.IsZero() {
 		return a
 	}
 	served := i.Date

@@ -259,8 +259,13 @@ func readWithin(body io.ReadCloser) ([]byte, error) {
 	done := make(chan error, 1)
 	go func() {
 		var err error
+		defer func() {
+			if v := recover(); v != nil { // the body of a caller's own, which no server could recover here
+				err = fmt.Errorf("it panicked: %v", v)
+			}
+			done <- err
+		}()
 		payload, err = readAll(body)
-		done <- err
 	}()
 	timer := time.NewTimer(readTimeout)
 	defer timer.Stop()

@@ -245,6 +245,20 @@ func TestABodyThatBreaksOffIsAskedForAgain(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
+// explosive is a body of a middleware that has a bug.
+type explosive struct{ io.Reader }
+
+func (explosive) Read([]byte) (int, error) { panic("boom") }
+
+func TestABodyThatPanicsEndsNoProcess(t *testing.T) {
+	t.Parallel()
+	r := callback(t, completed)
+	r.Body = io.NopCloser(explosive{})
+	resp, err := post(t, never(t), r)
+	require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+	require.ErrorContains(t, err, "boom")
+}
+
 func TestAFailedDeliveryIs503(t *testing.T) {
 	t.Parallel()
 	full := errors.New("disk full")

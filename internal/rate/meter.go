@@ -156,8 +156,8 @@ type Answer struct {
 	Jitter     float64 // at least 0, less than 1: which share of a tenth the wait is prolonged by
 
 	Reset     Millis // how far ahead the X-RateLimit figures end; not positive: there are none
-	Remaining int    // X-RateLimit-Remaining
-	Limit     int    // X-RateLimit-Limit; 0: not said
+	Remaining int    // X-RateLimit-Remaining; negative: not limited, so none of these counts
+	Limit     int    // X-RateLimit-Limit; 0: not said; negative: as above
 }
 
 // Done ends the flight of a request that was sent, or may have been. It counts in

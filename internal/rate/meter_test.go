@@ -204,6 +204,9 @@ func TestFiguresLeaveATwentiethAndSpreadTheLastQuarter(t *testing.T) {
 	m = rate.New(rate.Limits{PerMinute: 10})
 	figures(0, 26*rate.Hour)
 	require.Equal(t, 9, fits(m, begin), "a reset beyond a day is nonsense")
+	m = rate.New(rate.Limits{PerMinute: 10})
+	figures(-1, rate.Hour)
+	require.Equal(t, 9, fits(m, begin), "a negative figure is no limit")
 }
 
 func TestEstimatesDoNotOverflow(t *testing.T) {

@@ -18,13 +18,12 @@ type quota struct {
 
 // learn takes in the figures of an answer.
 func (m *Meter) learn(now Millis, a Answer) {
-	if a.Reset <= 0 || a.Reset > maxHorizon {
+	if a.Reset <= 0 || a.Reset > maxHorizon || a.Remaining < 0 || a.Limit < 0 {
 		return
 	}
 	// A twentieth is left for whoever else uses the key, and requests still in
 	// flight may not have been counted yet.
-	remaining := max(0, a.Remaining)
-	q := quota{until: now + a.Reset, left: remaining - remaining/20 - m.InFlight(), total: max(a.Limit, remaining)}
+	q := quota{until: now + a.Reset, left: a.Remaining - a.Remaining/20 - m.InFlight(), total: max(a.Limit, a.Remaining)}
 	known := &m.quotas[0]
 	if a.Reset > shortHorizon {
 		known = &m.quotas[1] // the figures of a day must not push out those of a minute
