@@ -51,7 +51,7 @@ func openBatch(ctx context.Context, e *env, s *service, c *callbacks, f *batchFl
 		return nil, err
 	}
 	t := &transcription{
-		env: e, flags: f, hooks: hooks, hint: resumeHint(e, s, c, f), health: newHealth(s),
+		env: e, flags: f, hooks: checkHooks(ctx, e, c, hooks), hint: resumeHint(e, s, c, f), health: newHealth(s),
 		waiting: make(map[string][]*entry), written: make(map[*entry]bool), uploaded: make(map[string]bool), givenUp: make(map[string]bool), counts: make(map[batch.State]int),
 	}
 	defer func() { //nolint:contextcheck // what is open is closed though ctx has ended
@@ -67,34 +67,19 @@ func openBatch(ctx context.Context, e *env, s *service, c *callbacks, f *batchFl
 		return nil, err
 	}
 	opts := []scriptix.Option{scriptix.WithBudget(budget), scriptix.WithLogger(t.health.logger(s.handler(e)))}
-	if hooks != nil {
-		opts = append(opts, scriptix.WithWebhook(c.callbackURL(hooks), secrets.values...))
+	if t.hooks != nil {
+		opts = append(opts, scriptix.WithWebhook(c.callbackURL(t.hooks), secrets.values...))
 	}
-	if t.client, err = s.client(e, opts...); err != nil {
-		return nil, err
+	if t.client, err = s.client(e, opts...); err != nil || t.hooks == nil {
+		return t, err
 	}
-	if hooks != nil {
-		h, err := batch.NewHandler(t.client, t.ledger, secrets.values...)
-		if err != nil {
-			return nil, usage("%s: %w", secrets.place, err)
-		}
-		t.client.OnEvent(t.health.called)
-		nonce := randomHex()
-		hooks.serve(probed(nonce, h))
-		t.checkHooks(ctx, c, nonce)
+	h, err := batch.NewHandler(t.client, t.ledger, secrets.values...)
+	if err != nil {
+		return nil, usage("%s: %w", secrets.place, err)
 	}
+	t.client.OnEvent(t.health.called)
+	t.hooks.hand(h)
 	return t, nil
-}
-
-// checkHooks says at once that callbacks cannot arrive, where that can be seen
-// from here.
-func (t *transcription) checkHooks(ctx context.Context, c *callbacks, nonce string) {
-	if c.WebhookURL == "" || !onLoopback(c.WebhookURL) {
-		return
-	}
-	if err := reaches(ctx, c.WebhookURL, nonce); err != nil {
-		t.env.complain("--webhook-url %s does not lead to --listen %s: %s; jobs are polled instead", c.WebhookURL, c.Listen, explain(err))
-	}
 }
 
 // openFiles opens ledger and manifest, and removes what dead processes left.
@@ -156,7 +141,7 @@ func (t *transcription) run(ctx context.Context, list []recording, judge *judge)
 	ctx, stop := t.watch(ctx)
 	options := batch.Options{
 		Ledger: t.ledger, Concurrency: t.flags.Jobs, ResubmitAfter: t.flags.ResubmitAfter, Sink: t.sink,
-		OnProgress: t.sending,
+		OnProgress: t.sending, OnRetry: func(_ batch.Input, err error, after time.Duration) { t.health.retried(err, after) },
 	}
 	err := t.consume(ctx, batch.Run(ctx, t.client, t.feed(ctx, list), options))
 	stop()
@@ -175,6 +160,9 @@ func (t *transcription) run(ctx context.Context, list []recording, judge *judge)
 }
 
 func (t *transcription) sending(in batch.Input, sent, total int64) {
+	if sent == 0 {
+		return // there may be no connection yet
+	}
 	t.mu.Lock()
 	t.uploaded[in.Key] = true
 	t.mu.Unlock()

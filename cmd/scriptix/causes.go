@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -68,5 +69,6 @@ func (c *cause) String() string {
 	if len(c.names) == 1 {
 		return fmt.Sprintf("%s: %s", oneLine(c.names[0]), c.text)
 	}
+	slices.Sort(c.names) // they came as they ended
 	return several(c.names, "recordings") + ": " + c.many
 }

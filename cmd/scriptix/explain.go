@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"unicode"
@@ -15,9 +16,24 @@ import (
 func explain(err error) string {
 	text := unrepeated(plain(oneLine(err.Error())))
 	if advice := advise(err); advice != "" {
-		return text + "; " + advice
+		return strings.TrimSuffix(text, ".") + "; " + advice
 	}
 	return text
+}
+
+// common is an error as explain says it, without what tells it from the same one
+// of another request.
+func common(err error) string {
+	text := explain(err)
+	if e, ok := errors.AsType[*scriptix.Error](err); ok {
+		if e.RequestID != "" {
+			text = strings.ReplaceAll(text, " ("+oneLine(e.RequestID)+")", "")
+		}
+		if e.JobID != "" {
+			text = strings.ReplaceAll(text, " "+strconv.Quote(e.JobID), "")
+		}
+	}
+	return strings.ReplaceAll(text, ".; ", "; ")
 }
 
 // prefixes are those of the packages below: the program has its own.

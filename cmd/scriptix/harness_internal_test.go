@@ -197,6 +197,8 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 			f.Skip = number
 		case "cut":
 			f.Cut = scriptixtest.AfterBody
+		case "retry-after":
+			f.RetryAfter = value
 		case "delay":
 			d, err := time.ParseDuration(value)
 			ts.Check(err)

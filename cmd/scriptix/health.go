@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -119,6 +120,23 @@ func (h *health) moved() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.took, h.heard = true, time.Now()
+}
+
+// retried tells that an upload is tried again by the batch, after a wait of its own.
+func (h *health) retried(err error, after time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failure.status != 0 || h.failure.text != "" {
+		h.failure.next = time.Now().Add(after)
+		return
+	}
+	if errors.Is(err, scriptix.ErrAudio) || errors.Is(err, scriptix.ErrBudget) {
+		return
+	}
+	h.failure = failure{text: err.Error(), next: time.Now().Add(after)}
+	if e, ok := errors.AsType[*scriptix.Error](err); ok {
+		h.failure.status = e.StatusCode
+	}
 }
 
 // ended takes in the outcome of a recording.

@@ -67,6 +67,25 @@ func (t *transcription) warnOfHooks(now time.Time) {
 	}
 }
 
+// checkHooks says at once that callbacks cannot arrive, where that can be seen
+// from here, and returns nil then: the jobs are polled.
+func checkHooks(ctx context.Context, e *env, c *callbacks, r *receiver) *receiver {
+	if r == nil {
+		return nil
+	}
+	nonce := randomHex()
+	r.serve(probed(nonce, http.HandlerFunc(r.handle)))
+	if c.WebhookURL == "" || !onLoopback(c.WebhookURL) {
+		return r
+	}
+	if err := reaches(ctx, c.WebhookURL, nonce); err != nil {
+		e.complain("--webhook-url %s does not lead to --listen %s: %s; jobs are polled instead", c.WebhookURL, c.Listen, explain(err))
+		r.close()
+		return nil
+	}
+	return r
+}
+
 // probeHeader marks a request of this program to its own receiver.
 const probeHeader = "X-Scriptix-Probe"
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch"
 )
 
@@ -56,15 +57,31 @@ func (t *transcription) status(now time.Time) status {
 	return status{text: t.jobsText(now)}
 }
 
-// window tells when a window of the key's budget is full.
-func (t *transcription) window(time.Time) status {
+// window tells when a window of the key's budget is full, and requests wait for
+// it.
+func (t *transcription) window(now time.Time) status {
 	b := t.client.Budget()
+	if b.Results+b.Submits+b.Polls == 0 || b.NextPoll.Sub(now) < time.Second {
+		return status{}
+	}
+	if wait := b.BlockedUntil.Sub(now); wait > 0 {
+		return status{"refused", "the service asks for patience (429), goes on in " + waitText(wait)}
+	}
+	k := t.client.KeyBudget()
+	if k == nil {
+		return status{}
+	}
+	used := k.State()
 	for _, w := range []struct {
-		name        string
-		limit, left int
-	}{{"minute", b.Minute.Limit, b.Minute.Left}, {"hour", b.Hour.Limit, b.Hour.Left}, {"day", b.Day.Limit, b.Day.Left}} {
-		if w.limit > 0 && w.left <= 0 {
-			return status{"full " + w.name, fmt.Sprintf("the %s's %d requests are used up, goes on when there is room", w.name, w.limit)}
+		name  string
+		use   scriptix.WindowUse
+		slots []scriptix.BudgetSlot
+		long  time.Duration
+	}{{"day", b.Day, used.Day, 24 * time.Hour}, {"hour", b.Hour, used.Hour, time.Hour}, {"minute", b.Minute, used.Minute, time.Minute}} {
+		// The oldest request leaves its window first, which makes room for the next one.
+		if w.use.Limit > 0 && w.use.Left == 0 && len(w.slots) > 0 {
+			wait := time.UnixMilli(w.slots[0][1]).Add(w.long).Sub(now)
+			return status{"full " + w.name, w.name + " full, goes on in " + waitText(wait)}
 		}
 	}
 	return status{}

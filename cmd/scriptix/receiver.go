@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type receiver struct {
 	listener net.Listener
 	server   *http.Server
 	failed   chan error
+	handler  atomic.Pointer[http.Handler] // what handle calls, once there is one
 }
 
 // listen opens the address, so that what it is can be told before anything is served.
@@ -32,6 +34,20 @@ func (r *receiver) serve(h http.Handler) {
 		IdleTimeout:       time.Minute,
 	}
 	go func() { r.failed <- r.server.Serve(r.listener) }()
+}
+
+// hand says what handle calls from now on.
+func (r *receiver) hand(h http.Handler) { r.handler.Store(&h) }
+
+// handle serves a request. While nobody can take a callback in, its sender is
+// told to try again.
+func (r *receiver) handle(w http.ResponseWriter, req *http.Request) {
+	if h := r.handler.Load(); h != nil {
+		(*h).ServeHTTP(w, req)
+		return
+	}
+	w.Header().Set("Retry-After", "5")
+	w.WriteHeader(http.StatusServiceUnavailable)
 }
 
 // close lets callbacks that are being taken in end, for a while.

@@ -200,14 +200,13 @@ func (t *transcription) cause(one *entry, o batch.Outcome) cause {
 		const text = "given up after an upload without an answer; send "
 		return cause{text: "was " + text + "it again with: " + t.command("resubmit", name), many: "were " + text + "them again with: " + t.command("resubmit", "NAME...")}
 	case o.State == batch.StateUnknown:
-		return cause{text: explain(o.Err) + "; then: " + t.either(name), many: explain(o.Err) + "; then: " + t.either("NAME...")}
+		return cause{text: explain(o.Err) + "; then: " + t.either(name), many: common(o.Err) + "; then: " + t.either("NAME...")}
 	case o.State == batch.StateInterrupted && errors.Is(o.Err, context.Canceled):
 		return cause{}
 	case o.Err == nil:
 		return cause{text: "no reason was given", many: "no reason was given"}
 	}
-	text := explain(o.Err)
-	return cause{text: text, many: strings.ReplaceAll(text, filepath.Base(one.shown), "..."), hold: errors.Is(o.Err, scriptix.ErrUnauthorized) || errors.Is(o.Err, scriptix.ErrQuota)}
+	return cause{text: explain(o.Err), many: strings.ReplaceAll(common(o.Err), filepath.Base(one.shown), "..."), hold: errors.Is(o.Err, scriptix.ErrUnauthorized) || errors.Is(o.Err, scriptix.ErrQuota)}
 }
 
 // wasGivenUp reports whether an unknown outcome was given up before this run.

@@ -80,7 +80,11 @@ func (v *view) uploadLine(u *upload, now time.Time, width int) string {
 }
 
 func (v *view) wholeLine(now time.Time, width int) string {
-	text := fmt.Sprintf("%d of %d done", v.ends-v.failed, v.count)
+	words := "%d of %d done"
+	if width < 60 {
+		words = "%d/%d"
+	}
+	text := fmt.Sprintf(words, v.ends-v.failed, v.count)
 	if v.failed > 0 {
 		text += fmt.Sprintf(", %d failed", v.failed)
 	}
