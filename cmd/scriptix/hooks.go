@@ -80,7 +80,7 @@ func checkHooks(ctx context.Context, e *env, c *callbacks, r *receiver) *receive
 	}
 	if err := reaches(ctx, c.WebhookURL, nonce); err != nil {
 		e.complain("--webhook-url %s does not lead to --listen %s: %s; jobs are polled instead", c.WebhookURL, c.Listen, explain(err))
-		r.close()
+		r.close() //nolint:contextcheck // requests that are under way may end
 		return nil
 	}
 	return r
