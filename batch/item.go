@@ -40,8 +40,7 @@ const (
 
 // begin takes up one input.
 func (r *run) begin(input Input) {
-	key := input.Key
-	var digest *scriptix.Digest
+	key, digest := input.Key, input.Digest
 	if key == "" {
 		var err error
 		if key, digest, err = keyOf(r.ctx, input.Audio, input.Params); err != nil {

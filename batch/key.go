@@ -22,6 +22,17 @@ func Key(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (string
 	return key, err
 }
 
+// KeyAndDigest returns the key that [Key] does, and for [Input.Digest] what
+// proves later that the recording still is what the key was made of. It reads
+// the audio once.
+func KeyAndDigest(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (string, scriptix.Digest, error) {
+	key, digest, err := keyOf(ctx, a, p)
+	if err != nil {
+		return "", scriptix.Digest{}, err
+	}
+	return key, *digest, nil
+}
+
 // keyOf is the key of a recording, and what proves later that the recording
 // still is what the key was made of.
 func keyOf(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (string, *scriptix.Digest, error) {

@@ -21,6 +21,11 @@ type Input struct {
 	// recording, and are paid for once. Empty: [Key] of the recording, which reads
 	// the audio once more. A [scriptix.Reader] can be read once, so it needs one.
 	Key string
+
+	// Digest is what the audio held when Key was made of it, as [KeyAndDigest]
+	// returns it: the audio is sent only if it still holds that. It is not needed
+	// without a Key, and nil where Key is made of something else.
+	Digest *scriptix.Digest
 }
 
 // State is what became of an input.

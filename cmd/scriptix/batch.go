@@ -221,7 +221,7 @@ func (t *transcription) settle(r recording, d decision) (in batch.Input, ok bool
 	t.waiting[d.key] = append(t.waiting[d.key], d.entry)
 	t.givenUp[d.key] = d.phase == batch.Abandoned
 	t.mu.Unlock()
-	return batch.Input{Audio: d.entry.audio(), Params: d.entry.Params.submit(), Key: d.key}, true
+	return batch.Input{Audio: d.entry.audio(), Params: d.entry.Params.submit(), Key: d.key, Digest: d.entry.digest}, true
 }
 
 // sink writes the files of every recording with this content.

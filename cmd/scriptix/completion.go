@@ -13,9 +13,12 @@ type completionCmd struct {
 
 // Help says what to do with the output.
 func (*completionCmd) Help() string {
-	return `bash: source <(scriptix completion bash)
-zsh:  source <(scriptix completion zsh), after compinit
-fish: scriptix completion fish | source`
+	return `It is made of the commands and flags themselves. In zsh it comes after compinit.
+
+Examples:
+  source <(scriptix completion bash)
+  source <(scriptix completion zsh)
+  scriptix completion fish | source`
 }
 
 // Run prints a script that is made of the commands and flags themselves, so it

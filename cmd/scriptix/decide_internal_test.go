@@ -100,11 +100,11 @@ func TestAFileIsTrustedOnlyOnceItsTimeHasSettled(t *testing.T) {
 		return info
 	}
 	e := &entry{Key: "k"}
-	e.stamp(stat(), stat())
+	e.stamp(content{before: stat(), after: stat()})
 	assert.False(t, e.unchanged(stat()), "it may be written to within the same tick of the clock")
 	old := time.Now().Add(-time.Hour)
 	require.NoError(t, os.Chtimes(path, old, old))
-	e.stamp(stat(), stat())
+	e.stamp(content{before: stat(), after: stat()})
 	assert.True(t, e.unchanged(stat()))
 	require.NoError(t, os.Chtimes(path, old, old.Add(time.Second)))
 	assert.False(t, e.unchanged(stat()))

@@ -39,7 +39,11 @@ const free = "no request"
 
 // Help says what the checks cost.
 func (*doctorCmd) Help() string {
-	return "It costs one request of the key's budget, and two to your own receiver when a callback URL is given. No job is made."
+	return `It costs one request of the key's budget, and two to your own receiver when a callback URL is given. No job is made.
+
+Examples:
+  scriptix doctor
+  scriptix doctor --plan silver --webhook-url https://jobs.example.com/scriptix`
 }
 
 // Run makes all checks that can be made, and fails if one of them did.

@@ -35,7 +35,8 @@ type entry struct {
 	Size    int64  `json:"size,omitempty"`    // of the file when Key was made
 	ModTime int64  `json:"mtime,omitempty"`   // and its time, in nanoseconds; 0 when that proves nothing
 
-	shown  string // as the user named it
+	digest *scriptix.Digest // of what this run has read; nil if it has not
+	shown  string           // as the user named it
 	size   int64
 	length time.Duration
 }
@@ -55,11 +56,12 @@ func (e *entry) record() string {
 const grain = 2 * time.Second
 
 // stamp keeps what a file looked like when its content was read.
-func (e *entry) stamp(before, after fs.FileInfo) {
-	e.Size, e.ModTime = after.Size(), 0
-	settled := time.Since(after.ModTime()) > grain
-	if settled && before.Size() == after.Size() && before.ModTime().Equal(after.ModTime()) {
-		e.ModTime = after.ModTime().UnixNano()
+func (e *entry) stamp(c content) {
+	e.digest = &c.digest
+	e.Size, e.ModTime = c.after.Size(), 0
+	settled := time.Since(c.after.ModTime()) > grain
+	if settled && c.before.Size() == c.after.Size() && c.before.ModTime().Equal(c.after.ModTime()) {
+		e.ModTime = c.after.ModTime().UnixNano()
 	}
 }
 

@@ -51,6 +51,18 @@ func canDraw(f *os.File) bool {
 	return err == nil && width > 0 && height > 0
 }
 
+// width is that of the terminal which shows the output; 0 where none does.
+func (e *env) width() int {
+	if !e.stdoutTerminal {
+		return 0
+	}
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
 // printf writes a line of output.
 func (e *env) printf(format string, args ...any) error {
 	e.mu.Lock()

@@ -43,3 +43,18 @@ func night(ts *testscript.TestScript, _ bool, args []string) {
 		return os.WriteFile(target, data, 0o600)
 	}))
 }
+
+// readme FILE writes the commands of the README's section about the command line to a file, and then the end of the fake
+// service that they start.
+func readme(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := os.ReadFile(filepath.Join(stageOf(ts).night, "..", "..", "..", "..", "README.md"))
+	ts.Check(err)
+	_, section, found := strings.Cut(string(text), "\n## The command line\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	_, block, begun := strings.Cut(section, "```sh\n")
+	block, _, ended := strings.Cut(block, "```\n")
+	if !found || !begun || !ended {
+		ts.Fatalf("the README has no commands in its section about the command line")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(block+"kill $!\nwait\n"), 0o600))
+}

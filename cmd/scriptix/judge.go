@@ -123,7 +123,7 @@ func (j *judge) earlier(ctx context.Context, r recording, e *entry) decision {
 		j.abandonUnsent(ctx, e.record())
 	}
 	j.files.identify(e, c.key, c.sum)
-	e.stamp(c.before, c.after)
+	e.stamp(c)
 	return j.settle(ctx, r, e, e.record())
 }
 
@@ -198,7 +198,7 @@ func (j *judge) identified(ctx context.Context, r recording, e *entry) (same boo
 		return false, nil
 	}
 	j.files.identify(e, c.key, c.sum)
-	e.stamp(c.before, c.after)
+	e.stamp(c)
 	return true, nil
 }
 
@@ -221,7 +221,7 @@ func (j *judge) newcomer(ctx context.Context, r recording, vessel *entry) decisi
 			j.files.drop(vessel)
 		}
 		j.files.move(twin, r.path)
-		twin.stamp(c.before, c.after)
+		twin.stamp(c)
 		return j.settle(ctx, r, twin, twin.record())
 	case twin != nil && twin.Params != p:
 		p = twin.Params // a copy of what was done with these
@@ -242,7 +242,7 @@ func (j *judge) newcomer(ctx context.Context, r recording, vessel *entry) decisi
 	if twin != nil {
 		vessel.Try = twin.Try
 	}
-	vessel.stamp(c.before, c.after)
+	vessel.stamp(c)
 	return j.settle(ctx, r, vessel, vessel.record())
 }
 

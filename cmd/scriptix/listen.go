@@ -31,7 +31,11 @@ type printedEvent struct {
 
 // Help says what listen answers.
 func (*listenCmd) Help() string {
-	return "Each callback whose signature fits is printed and answered with 200; what is refused is told on standard error. It speaks HTTP: for callbacks from outside put it behind a proxy that speaks HTTPS."
+	return `Each callback whose signature fits is printed and answered with 200; what is refused is told on standard error. It speaks HTTP: for callbacks from outside put it behind a proxy that speaks HTTPS.
+
+Examples:
+  scriptix listen --addr 127.0.0.1:8090
+  scriptix listen --count 1 --json`
 }
 
 // Run prints events until it is interrupted, which is its usual end.

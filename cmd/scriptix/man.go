@@ -14,7 +14,11 @@ import (
 type manCmd struct{}
 
 // Help says how to read it without installing it.
-func (*manCmd) Help() string { return "scriptix man | man -l -" }
+func (*manCmd) Help() string {
+	return `Examples:
+  scriptix man | man -l -
+  scriptix man >/usr/local/share/man/man1/scriptix.1`
+}
 
 // Run prints the page in roff.
 func (*manCmd) Run(e *env, app *kong.Kong) error {

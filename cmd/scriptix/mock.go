@@ -26,6 +26,15 @@ type mockCmd struct {
 	Verbose       bool          `short:"v" help:"Log every request and callback to standard error."`
 }
 
+// Help shows how it is used.
+func (*mockCmd) Help() string {
+	return `It speaks as the service does, on this machine alone, and bills nothing.
+
+Examples:
+  scriptix mock --env-file mock.env
+  scriptix mock --plan silver --processing 10s --verbose`
+}
+
 // Run serves until it is interrupted, which is its usual end.
 func (c *mockCmd) Run(ctx context.Context, e *env) error {
 	said := ""

@@ -18,6 +18,15 @@ type resultCmd struct {
 	Out    string   `short:"o" placeholder:"DIR" help:"Directory for files named after the job; without it standard output."`
 }
 
+// Help shows how it is used.
+func (*resultCmd) Help() string {
+	return `It costs one request.
+
+Examples:
+  scriptix result stt_abc123
+  scriptix result stt_abc123 --format srt,html --audio call.wav --out transcripts`
+}
+
 // Run fetches the transcript of a job that has ended.
 func (c *resultCmd) Run(ctx context.Context, e *env) error {
 	formats, err := checkFormats(c.Format)

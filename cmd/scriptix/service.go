@@ -11,7 +11,7 @@ import (
 type service struct {
 	BaseURL string `name:"base-url" env:"SCRIPTIX_BASE_URL" default:"${base_url}" placeholder:"URL" help:"Address of the service (${default})." json:"-"`
 	KeyFile string `name:"key-file" placeholder:"FILE" help:"File that holds the API key, instead of $$SCRIPTIX_API_KEY." json:"-"`
-	Plan    string `enum:",free,bronze,silver,gold" default:"" placeholder:"PLAN" help:"The key's plan: free, bronze, silver or gold. Its request limits are kept." json:"-"`
+	Plan    string `enum:",free,bronze,silver,gold" default:"" placeholder:"PLAN" help:"The key's plan: free, bronze, silver or gold, whose request limits are kept (60 a minute)." json:"-"`
 	Verbose bool   `short:"v" help:"Log every request to standard error." json:"-"`
 }
 

@@ -14,6 +14,15 @@ type statusCmd struct {
 	JSON bool     `help:"Print one JSON object per job."`
 }
 
+// Help shows how it is used.
+func (*statusCmd) Help() string {
+	return `Each job costs one request.
+
+Examples:
+  scriptix status stt_abc123
+  scriptix status stt_abc123 stt_def456 --json`
+}
+
 // Run asks once for each job.
 func (c *statusCmd) Run(ctx context.Context, e *env) error {
 	client, err := c.client(e)

@@ -29,7 +29,11 @@ type submitted struct {
 
 // Help says what submit does not do.
 func (*submitCmd) Help() string {
-	return "Each recording is sent once and nothing is remembered: called again, it makes another, billed job. transcribe keeps a ledger and does not."
+	return `Each recording is sent once and nothing is remembered: called again, it makes another, billed job. transcribe keeps a ledger and does not.
+
+Examples:
+  scriptix submit call.wav --language en
+  scriptix submit calls/ -l auto --webhook-url https://jobs.example.com/scriptix`
 }
 
 // Run uploads one recording after the other and prints the ids of their jobs.

@@ -27,6 +27,13 @@ type finding struct {
 
 const maxCaptured = 8 << 20 // far more than any receiver takes
 
+// Help shows how it is used.
+func (*verifyCmd) Help() string {
+	return `Examples:
+  scriptix verify body.json sha256=4b7e...
+  curl -s https://jobs.example.com/last | scriptix verify - sha256=4b7e...`
+}
+
 // Run checks a callback, and on a mismatch tries what usually is the matter.
 func (c *verifyCmd) Run(e *env) error {
 	secrets, err := e.webhookSecrets(c.SecretFile)

@@ -9,6 +9,13 @@ import (
 
 type versionCmd struct{}
 
+// Help shows how it is used.
+func (*versionCmd) Help() string {
+	return `Examples:
+  scriptix version
+  scriptix --version`
+}
+
 // Run prints the version, and of what it was built.
 func (versionCmd) Run(e *env) error {
 	line := "scriptix " + scriptix.Version

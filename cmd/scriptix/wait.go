@@ -16,6 +16,15 @@ type waitCmd struct {
 	JSON    bool          `help:"Print one JSON object per change."`
 }
 
+// Help shows how it is used.
+func (*waitCmd) Help() string {
+	return `A job that has failed is exit code 1.
+
+Examples:
+  scriptix wait stt_abc123
+  scriptix wait stt_abc123 stt_def456 --timeout 10m`
+}
+
 // Run prints each change of each job until all have ended.
 func (c *waitCmd) Run(ctx context.Context, e *env) error {
 	if c.Timeout < 0 {

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// exampleLine finds the call of the program in a line of an example.
+var exampleLine = regexp.MustCompile(`scriptix ([^|)>]*)`)
+
+func TestEveryCommandShowsTwoExamplesThatItUnderstands(t *testing.T) {
+	t.Parallel()
+	e := &env{stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)}
+	parser, err := newParser(t.Context(), e, new(commands))
+	require.NoError(t, err)
+	for _, node := range parser.Model.Leaves(true) {
+		_, examples, found := strings.Cut(node.Detail, "Examples:\n")
+		require.True(t, found, node.Name)
+		lines := strings.Split(strings.TrimSpace(examples), "\n")
+		assert.GreaterOrEqual(t, len(lines), 2, node.Name)
+		for _, line := range lines {
+			match := exampleLine.FindStringSubmatch(line)
+			require.NotNil(t, match, line)
+			parser, err := newParser(t.Context(), e, new(commands))
+			require.NoError(t, err)
+			args := asCommand(strings.Fields(strings.ReplaceAll(match[1], "'", "")))
+			if args[len(args)-1] == "--help" {
+				continue
+			}
+			parsed, err := parser.Parse(args)
+			require.NoError(t, err, line)
+			assert.Equal(t, node.Name, strings.Fields(parsed.Command())[0], line)
+		}
+	}
+}
