@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/internal/rate"
 )
@@ -23,7 +25,8 @@ import (
 // account's row. While the database is away nothing is granted, and what lands
 // is kept until it is back.
 type Budget struct {
-	store *store
+	store   *store
+	granted func(rate.Class) // counts
 
 	mu      sync.Mutex
 	process *process // nil: not started
@@ -51,8 +54,8 @@ type asking struct {
 
 var errStopping = errors.New("fleet: stopping: no new upload is begun")
 
-func newBudget(s *store) *Budget {
-	return &Budget{store: s, flying: make(map[uint64]bool), wake: make(chan struct{}, 1)}
+func newBudget(s *store, granted func(rate.Class)) *Budget {
+	return &Budget{store: s, granted: granted, flying: make(map[uint64]bool), wake: make(chan struct{}, 1)}
 }
 
 // Acquire waits for its turn to send one request of the class, among all
@@ -214,6 +217,19 @@ func (b *Budget) Snapshot() scriptix.BudgetSnapshot {
 		s.BlockedUntil = b.wall(until)
 	}
 	return s
+}
+
+// Read returns how much of the budget is used now, by all processes. It costs two
+// statements, and no start.
+func (b *Budget) Read(ctx context.Context) (scriptix.BudgetSnapshot, error) {
+	err := b.look(ctx)
+	if errors.Is(err, pgx.ErrNoRows) { // nobody of the account was ever started
+		return scriptix.BudgetSnapshot{}, nil
+	}
+	if err != nil {
+		return scriptix.BudgetSnapshot{}, fmt.Errorf("fleet: budget: %w", err)
+	}
+	return b.Snapshot(), nil
 }
 
 // clock is the database's time, as far as this process knows it.

@@ -181,7 +181,7 @@ func (b *Budget) look(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	shared.last = max(shared.last, t.now)
-	if shared.last >= b.known.last {
+	if b.known == nil || shared.last >= b.known.last {
 		b.known, b.offset = shared, offset
 	}
 	return nil
@@ -211,6 +211,7 @@ func (b *Budget) conclude(t turn, r told) {
 		first := queue[0]
 		b.queues[f.class] = queue[1:]
 		first.permit = p
+		b.granted(f.class)
 		close(first.ready)
 	}
 	b.failLate()

@@ -34,6 +34,9 @@ func (f *Fleet) Enqueue(ctx context.Context, in iter.Seq[Input]) (Enqueued, erro
 	}
 	chunk := make([]Input, 0, perTransaction)
 	flush := func() error {
+		if len(chunk) == 0 {
+			return ctx.Err()
+		}
 		counted, err := Enqueued{}, error(nil)
 		err = f.store.inTx(ctx, func(tx pgx.Tx) error {
 			counted, err = f.EnqueueTx(ctx, tx, chunk...)

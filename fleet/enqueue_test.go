@@ -111,7 +111,8 @@ func TestALocatorThatNobodyCouldOpenIsNotEnqueued(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(root, "a.wav"), []byte("RIFF"), 0o600))
-	f := newFleet(t, newPool(t), fleet.Options{Root: root})
+	client := func(b scriptix.Budget) (*scriptix.Client, error) { return scriptix.New("key", scriptix.WithBudget(b)) }
+	f := newFleet(t, newPool(t), fleet.Options{Root: root, Client: client})
 	for _, locator := range []string{
 		"", "a.wav", "/etc/passwd", "ftp://x.example/a", "file:../a.wav", "file:a/../../b", "file:///etc/passwd",
 		"file://host/a.wav", "file:", "file:.", "https:", "https:///a", "https:a.wav", "file:a\x00.wav", "file:caf\xe9.wav",
@@ -127,6 +128,17 @@ func TestALocatorThatNobodyCouldOpenIsNotEnqueued(t *testing.T) {
 		_, err := f.Enqueue(t.Context(), slices.Values([]fleet.Input{{Source: locator}}))
 		assert.NoError(t, err, locator)
 	}
+}
+
+func TestAProcessThatDoesNotWorkLeavesRootAndOpenersToTheWorkers(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, newPool(t), fleet.Options{})
+	for _, locator := range []string{"file:a.wav", "file:///srv/calls/a.wav", "s3:bucket/a.wav"} {
+		_, err := f.Enqueue(t.Context(), slices.Values([]fleet.Input{{Source: locator}}))
+		assert.NoError(t, err, locator)
+	}
+	_, err := f.Enqueue(t.Context(), slices.Values([]fleet.Input{{Source: "file:../a.wav"}}))
+	assert.Error(t, err)
 }
 
 func TestMetaThatIsNotJSONIsNotEnqueued(t *testing.T) {

@@ -29,6 +29,7 @@ type Fleet struct {
 	results Results
 	https   *httpsOpener
 	budget  *Budget
+	counters
 
 	mu   sync.Mutex
 	run  *running             // nil: not started
@@ -52,7 +53,8 @@ func New(pool *pgxpool.Pool, o Options) (*Fleet, error) {
 	s := &store{pool: pool, schema: o.Schema, account: o.Account, lease: o.Lease, log: o.Logger}
 	s.patience = step.Patience{UnknownAfter: o.UnknownAfter, ResubmitAfter: o.ResubmitAfter}
 	s.notes = &listener{pool: pool, schema: o.Schema, account: o.Account, pollOnly: o.PollOnly, log: o.Logger, subs: make(map[int]func(note))}
-	f := &Fleet{store: s, options: o, ledger: newLedger(s), results: o.Results, https: newHTTPSOpener(o.AllowPrivate), budget: newBudget(s)}
+	f := &Fleet{store: s, options: o, ledger: newLedger(s), results: o.Results, https: newHTTPSOpener(o.AllowPrivate)}
+	f.budget = newBudget(s, f.granted)
 	if f.results == nil {
 		f.results = &pgResults{s}
 	}
@@ -68,7 +70,11 @@ func New(pool *pgxpool.Pool, o Options) (*Fleet, error) {
 // this account's records alone. The secrets are one, or several while they are
 // rotated. Every replica behind a load balancer may have one.
 func (f *Fleet) Handler(secrets ...string) (http.Handler, error) {
-	return batch.NewHandler(nil, f.ledger, secrets...)
+	handler, err := batch.NewHandler(nil, f.ledger, secrets...)
+	if err != nil {
+		return nil, err
+	}
+	return f.counted(handler), nil
 }
 
 // Ledger returns a handle on the account's records, for [batch.Resubmit],

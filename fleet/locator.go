@@ -72,8 +72,15 @@ func (f *Fleet) checkLocator(locator string) error {
 		_, err := parseHTTPS(locator)
 		return err
 	case "file":
-		_, err := relativeTo(f.options.Root, locator)
+		root := f.options.Root
+		if root == "" && f.options.Client == nil {
+			root = "/" // the workers have one
+		}
+		_, err := relativeTo(root, locator)
 		return err
+	}
+	if f.options.Client == nil {
+		return nil // the workers may have an opener
 	}
 	return refuse(locator, "nothing opens the scheme %q", scheme)
 }

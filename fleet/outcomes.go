@@ -80,6 +80,29 @@ func (f *Fleet) Outcomes(ctx context.Context, after Cursor) iter.Seq2[Outcome, e
 	}
 }
 
+// OutcomesSoFar is [Fleet.Outcomes] without the waiting: it ends with the last
+// outcome that is there, or with an error.
+func (f *Fleet) OutcomesSoFar(ctx context.Context, after Cursor) iter.Seq2[Outcome, error] {
+	return func(yield func(Outcome, error) bool) {
+		for {
+			page, err := f.outcomes(ctx, after)
+			if err != nil {
+				yield(Outcome{}, fmt.Errorf("fleet: outcomes: %w", err))
+				return
+			}
+			for _, o := range page {
+				if !yield(o, nil) {
+					return
+				}
+				after = o.Cursor
+			}
+			if len(page) < outcomePage {
+				return
+			}
+		}
+	}
+}
+
 // outcomes reads the next page.
 func (f *Fleet) outcomes(ctx context.Context, after Cursor) ([]Outcome, error) {
 	read := f.store.sql("select " + rowColumns + `, outcome, meta from {s}.scriptix_record
