@@ -240,7 +240,7 @@ func (c *core) probe(ctx context.Context, k call) error {
 // status asks how the job of a call is: by the call that was answered last, and
 // by the others where that does not exist.
 func (c *core) status(ctx context.Context, k call) (*Job, error) {
-	k.op, k.method = "stt.status", http.MethodGet
+	k.op, k.method, k.total = "stt.status", http.MethodGet, pollTotal
 	if k.jobID == "" {
 		return nil, invalid(k.op, "job id", "is empty")
 	}
