@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
-	"net/textproto"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/budget"
@@ -220,7 +217,7 @@ func (a attempt) send(watchdog *audio.Watchdog, req *http.Request) (*http.Respon
 	x := a.x
 	ctx := watchdog.Context()
 	if !x.call.chunk || x.call.works {
-		ctx = httptrace.WithClientTrace(ctx, x.trace(watchdog))
+		ctx, x.conn = transport.Trace(ctx, watchdog.Moved)
 	}
 	out := req.WithContext(ctx)
 	if !x.call.chunk { // what is set below is this attempt's alone
@@ -251,28 +248,6 @@ func (a attempt) send(watchdog *audio.Watchdog, req *http.Request) (*http.Respon
 	return x.core.chunks.RoundTrip(out)
 }
 
-// trace takes interim answers for signs of life, and notices a kept connection
-// that ends without an answer.
-func (x *exchange) trace(watchdog *audio.Watchdog) *httptrace.ClientTrace {
-	conn := new(connection)
-	x.conn = conn
-	return &httptrace.ClientTrace{
-		GotConn:              func(info httptrace.GotConnInfo) { conn.kept.Store(info.Reused) },
-		GotFirstResponseByte: func() { conn.answered.Store(true) },
-		Got1xxResponse: func(int, textproto.MIMEHeader) error {
-			watchdog.Moved()
-			return nil
-		},
-	}
-}
-
-// connection is what is known of the one that an attempt used.
-type connection struct{ kept, answered atomic.Bool }
-
-// stale reports whether the connection was kept from an earlier request and
-// ended without a byte of an answer: it was closing already.
-func (c *connection) stale() bool { return c != nil && c.kept.Load() && !c.answered.Load() }
-
 // largeBody is the length from which on a body is sent with Expect:
 // 100-continue, so that a rejected upload transfers nothing. It costs a round
 // trip, so smaller bodies skip it.
@@ -300,11 +275,11 @@ func (a attempt) read(watchdog *audio.Watchdog, resp *http.Response) (r received
 	case accepted:
 		how.Limit = maxAnswer
 	}
-	answer := &incoming{Reader: resp.Body, watchdog: watchdog, parent: x.ctx, began: time.Now()}
+	answer := audio.NewIncoming(x.ctx, resp.Body, watchdog)
 	switch {
 	case accepted && x.call.to != nil:
 		r.err = x.call.to(resp.Header, answer)
-	case x.call.method != http.MethodHead:
+	case x.call.method != http.MethodHead && resp.Body != http.NoBody:
 		r.body, r.err = lenient.Read(answer, how)
 	}
 	if !accepted || x.call.bare {
@@ -317,34 +292,3 @@ func (a attempt) read(watchdog *audio.Watchdog, resp *http.Response) (r received
 // lastWords is how long an answer may go on once its JSON object is complete,
 // which nothing that follows can change.
 const lastWords = time.Second
-
-// incoming is an answer's body while the watchdog looks on.
-type incoming struct {
-	io.Reader
-	watchdog *audio.Watchdog
-	parent   context.Context //nolint:containedctx // lives as long as the attempt
-	began    time.Time
-	n        int64
-}
-
-func (b *incoming) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if n > 0 {
-		b.watchdog.Reading()
-		b.n += int64(n)
-		if time.Since(b.began) > slowAnswer+time.Duration(b.n/slowRate)*time.Second {
-			b.watchdog.Stop(fmt.Errorf("the answer comes at less than %d bytes a second", slowRate))
-		}
-	}
-	if cause := b.watchdog.Stalled(b.parent); err != nil && cause != nil {
-		err = cause
-	}
-	return n, err
-}
-
-// An answer that comes more slowly than this would take for ever: after the
-// first two minutes a kibibyte a second is the least.
-const (
-	slowAnswer = 2 * time.Minute
-	slowRate   = 1 << 10
-)

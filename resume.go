@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/audio"
+	"github.com/scriptix-io/scriptix-go/internal/transport"
 )
 
 // Resumable sends the recording as a resumable upload, whatever its size. A
@@ -132,13 +133,14 @@ func (s *STTService) resumeUpload(ctx context.Context, a Audio, x audio.Extent, 
 	token := sub.resume
 	target, err := url.Parse(token.URL)
 	switch {
-	case err != nil || !sameOrigin(s.core.base, target) || target.User != nil || fileID(target) == "":
+	case err != nil || !transport.SameOrigin(s.core.base, target) || target.User != nil || fileID(target) == "":
 		return nil, invalid(op, "token", "belongs to an upload elsewhere; use a client with the base URL it began with")
 	}
 	meter := audio.NewMeter(sub.progress, token.Size)
 	defer meter.Finish()
 	u := &upload{core: s.core, size: token.Size, part: audio.Part{Audio: a.src, Began: audio.Extent{Size: token.Size}, Report: meter.Report(), Release: sub.release}, url: target, token: *token, resumed: true}
 	u.part.Sent = &u.offset.sent
+	u.chunk = min(token.Chunk, s.core.cfg.chunkSize)
 	if token.Whole {
 		u.offset.sent.Store(u.part.Began.Size)
 	}
@@ -190,6 +192,7 @@ type uploadToken struct {
 	ModTime int64  `json:"m,omitempty"` // Unix nanoseconds; 0 when unknown
 	SHA256  string `json:"h,omitempty"` // hexadecimal; "" when unknown
 	Whole   bool   `json:"w,omitempty"` // all of it went out, so a job may exist
+	Chunk   int64  `json:"c,omitempty"` // the largest chunk that the service takes; 0: as large as any
 }
 
 // digest is what the recording must hold: what the upload began with, if that

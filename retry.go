@@ -2,14 +2,11 @@ package scriptix
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +17,7 @@ import (
 	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/lenient"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
+	"github.com/scriptix-io/scriptix-go/internal/transport"
 )
 
 // RetryPolicy says how often and how patiently a call is repeated. The zero
@@ -59,13 +57,13 @@ type exchange struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the call
 
 	attempts  int
-	sent      *audio.Outgoing // the last attempt's body
-	conn      *connection     // the last attempt's
-	received  received        // the last attempt's answer
-	last      verdict         // on the last attempt
-	wait      time.Duration   // before the next one
-	noExpect  bool            // the service refused Expect: 100-continue
-	restarted bool            // at once, after a kept connection that was closing
+	sent      *audio.Outgoing       // the last attempt's body
+	conn      *transport.Connection // the last attempt's
+	received  received              // the last attempt's answer
+	last      verdict               // on the last attempt
+	wait      time.Duration         // before the next one
+	noExpect  bool                  // the service refused Expect: 100-continue
+	restarted bool                  // at once, after a kept connection that was closing
 }
 
 // verdict is what one attempt came to.
@@ -247,7 +245,7 @@ func (x *exchange) canReopen() bool {
 // A poll is one attempt, because its scheduler is the retry; a connection that
 // was closing already is not the service's answer to it.
 func (x *exchange) worthWaiting(err error) (ok bool) {
-	stale := x.conn.stale() && x.ctx.Err() == nil && !x.restarted
+	stale := x.conn.Stale() && x.ctx.Err() == nil && !x.restarted
 	switch {
 	case x.call.single && !(stale && x.call.class == ClassPoll),
 		!x.call.single && x.attempts >= x.core.cfg.retry.MaxAttempts:
@@ -322,32 +320,7 @@ func (x *exchange) log(level slog.Level, msg string, status int, more ...slog.At
 
 // permanent reports whether the same request would fail the same way again.
 func permanent(err error) bool {
-	if errors.Is(err, ErrBudget) || errors.Is(err, ErrAudio) {
-		return true
-	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return dns.IsNotFound
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return true
-	}
-	// net/http has no type for these.
-	text := err.Error()
-	for _, s := range []string{"server gave HTTP response to HTTPS client", "unsupported protocol scheme", "invalid header field"} {
-		if strings.Contains(text, s) {
-			return true
-		}
-	}
-	return false
+	return errors.Is(err, ErrBudget) || errors.Is(err, ErrAudio) || transport.Permanent(err)
 }
 
 // ctxError is why ctx ended, the caller's cause included.

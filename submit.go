@@ -98,7 +98,8 @@ func OnProgress(fn func(sent, total int64)) SubmitOption {
 // More than 500,000,000 bytes ([WithResumableAbove]) go as a resumable upload,
 // as all with [Resumable] do: in chunks, from which on it continues after a
 // cut. What interrupts it for good is an [*UploadInterruptedError], and
-// [ResumeUpload] goes on from there; its outcome is never unknown. It costs one
+// [ResumeUpload] goes on from there. Its outcome is unknown only where the
+// service knows neither the upload nor its job any more. It costs one
 // request per chunk of 50 MiB, and two or three more.
 //
 // API: POST /api/v3/stt, POST /api/v3/files/

@@ -16,6 +16,7 @@ import (
 
 	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
+	"github.com/scriptix-io/scriptix-go/internal/transport"
 )
 
 // Resumable uploads speak TUS 1.0.0, its core and the creation extension: POST
@@ -35,8 +36,10 @@ type upload struct {
 	token uploadToken
 
 	offset  offset
-	certain bool // offset.confirmed is where the service stands now
-	resumed bool // an earlier process sent, nobody knows how much
+	chunk   int64 // bytes of the next one at most
+	blind   int   // chunks in a row that were answered without an offset, and none of which arrived
+	certain bool  // offset.confirmed is where the service stands now
+	resumed bool  // an earlier process sent, nobody knows how much
 }
 
 // offset is how far an upload has come.
@@ -52,6 +55,9 @@ var errProtocol = errors.New("the upload protocol is broken")
 // service stands it appends; after each failure it waits and asks. MaxAttempts
 // failures without a byte of progress between them end it.
 func (u *upload) run(ctx context.Context) (*Job, error) {
+	if u.chunk == 0 {
+		u.chunk = u.core.cfg.chunkSize
+	}
 	failures := 0
 	for {
 		before := u.offset.confirmed
@@ -65,21 +71,45 @@ func (u *upload) run(ctx context.Context) (*Job, error) {
 			return u.job(ctx)
 		}
 		if u.offset.confirmed > before {
-			failures = 0
+			failures, u.blind = 0, 0
 		}
 		if err == nil {
 			continue
 		}
 		e, ok := errors.AsType[*Error](err)
-		if ok && !u.certain && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone) {
+		if ok && !u.certain && absent(e) {
 			return u.gone(ctx, e)
 		}
+		tooLarge := ok && u.certain && e.StatusCode == http.StatusRequestEntityTooLarge && u.halve()
 		u.certain = false
+		if tooLarge {
+			continue
+		}
 		failures++
 		if err := u.pause(ctx, failures, err); err != nil {
 			return nil, u.interrupted(err)
 		}
 	}
+}
+
+// absent reports whether the service says that it does not know the upload.
+func absent(e *Error) bool {
+	return e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone
+}
+
+// leastChunk is the size below which chunks are not halved: what refuses even
+// these refuses the upload.
+const leastChunk = 256 << 10
+
+// halve makes the next chunks smaller than the one that was too large for the
+// service, or for a proxy before it.
+func (u *upload) halve() bool {
+	size := min(u.chunk, u.size-u.offset.confirmed)
+	if size <= leastChunk {
+		return false
+	}
+	u.chunk = max(size/2, leastChunk)
+	return true
 }
 
 // pause waits after a failure, and returns what ends the upload instead.
@@ -121,7 +151,8 @@ func (u *upload) create(ctx context.Context, metadata string) error {
 }
 
 // location resolves the URL of a new upload. The key and the audio go there,
-// so it must be on the service's own origin.
+// so it must be on the service's own origin. A service behind a proxy that ends
+// TLS does not know of it and says http: that is raised to https on the same host.
 func location(base *url.URL, header string) (*url.URL, error) {
 	ref, err := url.Parse(header)
 	if err != nil || header == "" {
@@ -129,23 +160,14 @@ func location(base *url.URL, header string) (*url.URL, error) {
 	}
 	u := base.ResolveReference(ref)
 	u.Fragment = ""
+	transport.RaiseToTLS(u, base)
 	switch {
-	case !sameOrigin(base, u) || u.User != nil:
+	case !transport.SameOrigin(base, u) || u.User != nil:
 		return nil, errors.New("its Location is on another scheme, host or port")
 	case u.EscapedPath() == base.EscapedPath() || fileID(u) == "":
 		return nil, errors.New("its Location names no upload")
 	}
 	return u, nil
-}
-
-func sameOrigin(a, b *url.URL) bool {
-	port := func(u *url.URL) string {
-		if p := u.Port(); p != "" {
-			return p
-		}
-		return map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }
 
 // fileID is the last element of an upload's URL.
@@ -165,10 +187,15 @@ func (u *upload) append(ctx context.Context) error {
 	}
 	header := http.Header{"Tus-Resumable": {tusVersion}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {strconv.FormatInt(before, 10)}}
 	k := call{op: "files.patch", method: http.MethodPatch, url: u.url, header: header, class: ClassSubmit, body: u.open, single: true, chunk: true, bare: true}
-	k.works = u.size-before <= u.core.cfg.chunkSize // after the last chunk it may digest the whole
+	k.works = u.size-before <= u.chunk // after the last chunk it may digest the whole
 	ans, err := u.core.send(ctx, k)
 	if err != nil {
 		return err
+	}
+	if ans.header.Get("Upload-Offset") == "" && u.blind < maxBlind {
+		u.blind++
+		u.certain = false // a HEAD says how much arrived
+		return nil
 	}
 	if err := u.confirm(k, ans, u.offset.sent.Load()); err != nil {
 		return err
@@ -206,10 +233,14 @@ func (u *upload) ask(ctx context.Context) error {
 	return nil
 }
 
+// maxBlind is how many chunks in a row may be answered without an offset and
+// not arrive.
+const maxBlind = 3
+
 // confirm takes over the offset that an answer states. One that cannot be true
 // ends the upload: going on from there would leave a hole or a repetition.
 func (u *upload) confirm(k call, ans *answer, most int64) error {
-	raw := ans.header.Get("Upload-Offset")
+	raw := strings.TrimSpace(ans.header.Get("Upload-Offset"))
 	offset, err := strconv.ParseInt(raw, 10, 64)
 	switch {
 	case raw == "":
@@ -258,9 +289,9 @@ func (u *upload) job(ctx context.Context) (*Job, error) {
 			return job, nil
 		}
 		e, ok := errors.AsType[*Error](err)
-		notYet := ok && (e.StatusCode/100 == 2 || e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusConflict)
+		notYet := ok && (e.StatusCode/100 == 2 || absent(e) || e.StatusCode == http.StatusConflict)
 		if !notYet || time.Now().After(patience) {
-			return nil, u.interrupted(err)
+			return nil, u.jobless(err)
 		}
 		wait, ok := u.core.cfg.retry.next(ctx, n, e)
 		if !ok {
@@ -270,6 +301,18 @@ func (u *upload) job(ctx context.Context) (*Job, error) {
 			return nil, u.interrupted(err)
 		}
 	}
+}
+
+// jobless is the error of an upload of which all went out and no job was found.
+// While the service still has the upload it can be asked again.
+func (u *upload) jobless(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || u.certain || !absent(e) {
+		return u.interrupted(err)
+	}
+	e.Err = ErrNotFound
+	e.Message = "the service knows neither the upload nor its job, though all of it went out"
+	return u.unknown(e)
 }
 
 // lookUp asks which job the upload became. Its class is that of results: the
@@ -301,23 +344,40 @@ func (u *upload) lookUp(ctx context.Context) (*Job, error) {
 }
 
 // gone deals with an upload that the service does not know any more. It may
-// have been completed before that.
+// have been completed before that; unless it is certain that the last byte never
+// left, only the service's word on the job can tell.
 func (u *upload) gone(ctx context.Context, e *Error) (*Job, error) {
-	if job, err := u.lookUp(ctx); err == nil {
+	if u.offset.sent.Load() == u.size {
+		return u.job(ctx)
+	}
+	job, err := u.lookUp(ctx)
+	if err == nil {
 		return job, nil
 	}
-	e.Err = ErrNotFound
-	if u.offset.sent.Load() == u.size {
-		e.Message = "the service knows neither the upload nor its job, though all of it went out"
-		return nil, u.interrupted(e)
+	if other, ok := errors.AsType[*Error](err); !ok || !absent(other) {
+		return nil, u.interrupted(err)
 	}
-	e.Message = "the upload is gone at the service and has to be started again; no job exists unless it was complete before"
+	e.Err = ErrNotFound
+	if u.resumed {
+		e.Message = "the service knows neither the upload nor its job, and it is not known how much an earlier process sent"
+		return nil, u.unknown(e)
+	}
+	e.Message = "the upload is gone at the service and has to be started again; no job exists, because its last byte never left"
 	return nil, e
+}
+
+// unknown is the outcome of an upload that may have become a job. Its token
+// stays good for asking again.
+func (u *upload) unknown(e *Error) error {
+	return &UnknownOutcomeError{Sent: u.size, Size: u.size, Err: u.interrupted(e)}
 }
 
 func (u *upload) interrupted(err error) error {
 	token := u.token
 	token.Whole = u.offset.sent.Load() == u.size
+	if u.chunk < u.core.cfg.chunkSize {
+		token.Chunk = u.chunk
+	}
 	return &UploadInterruptedError{UploadURL: token.URL, Offset: u.offset.confirmed, Size: u.size, Token: token.String(), Err: err}
 }
 
@@ -336,5 +396,5 @@ func sleep(ctx context.Context, d time.Duration, e *Error) error {
 
 // open is the body of the next chunk.
 func (u *upload) open(ctx context.Context) (*audio.Body, error) {
-	return u.part.Open(ctx, u.offset.confirmed, u.core.cfg.chunkSize)
+	return u.part.Open(ctx, u.offset.confirmed, u.chunk)
 }

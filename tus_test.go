@@ -244,7 +244,7 @@ func TestOffsetThatCannotBeTrueEndsTheUpload(t *testing.T) {
 		{"beyond what was sent, when asked", []fault{{On: scriptixtest.FilesPatch, Cut: scriptixtest.WithinBody}, {On: scriptixtest.FilesHead, OffsetDelta: 60_000}}, "beyond"},
 		{"behind what was confirmed, after a chunk", []fault{{On: scriptixtest.FilesPatch, Skip: 1, OffsetDelta: -100_001}}, "behind"},
 		{"behind what was confirmed, when asked", []fault{{On: scriptixtest.FilesPatch, Skip: 1, Cut: scriptixtest.BeforeBody}, {On: scriptixtest.FilesHead, OffsetDelta: -1}}, "behind"},
-		{"missing after a chunk", []fault{{On: scriptixtest.FilesPatch, NoOffset: true}}, "no Upload-Offset"},
+		{"missing after a chunk and when asked", []fault{{On: scriptixtest.FilesPatch, NoOffset: true}, {On: scriptixtest.FilesHead, NoOffset: true}}, "no Upload-Offset"},
 		{"missing when asked", []fault{{On: scriptixtest.FilesPatch, Cut: scriptixtest.WithinBody}, {On: scriptixtest.FilesHead, NoOffset: true}}, "no Upload-Offset"},
 		{"no number", []fault{{On: scriptixtest.FilesPatch, Header: http.Header{"Upload-Offset": {"12x"}}}}, "no offset"},
 		{"negative", []fault{{On: scriptixtest.FilesPatch, Header: http.Header{"Upload-Offset": {"-1"}}}}, "no offset"},

@@ -138,6 +138,9 @@ func (s *Server) patchFile(w http.ResponseWriter, r *http.Request, id string) an
 	if err != nil || offset < 0 {
 		return tusRefuse(http.StatusBadRequest, "Upload-Offset is missing or no offset.")
 	}
+	if most := s.cfg.maxChunk; most > 0 && r.ContentLength > most {
+		return tusRefuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("A request takes %d bytes at most.", most))
+	}
 	f, release, a := s.own(r.Context(), id, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
 	if a != nil {
 		return *a

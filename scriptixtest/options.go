@@ -37,6 +37,7 @@ type config struct {
 	notReady     int
 	envelope     bool
 	relative     bool
+	maxChunk     int64
 
 	dialect       Dialect
 	variant       Variant
@@ -215,6 +216,17 @@ func WithNotReady(status int) Option {
 // WithEnvelope wraps every successful answer of the stt endpoints: {"count":1,"total_results":1,"result":{...}}.
 func WithEnvelope() Option {
 	return func(c *config) error { c.envelope = true; return nil }
+}
+
+// WithMaxChunk refuses chunks of resumable uploads of more than n bytes with 413, unread, as a proxy with a limit does.
+func WithMaxChunk(n int64) Option {
+	return func(c *config) error {
+		if n <= 0 {
+			return fmt.Errorf("WithMaxChunk: %d is not positive", n)
+		}
+		c.maxChunk = n
+		return nil
+	}
 }
 
 // WithRelativeLocation answers the creation of a resumable upload with a Location that has no scheme and host.

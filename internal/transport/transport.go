@@ -74,7 +74,10 @@ func ForSubmits(rt http.RoundTripper) http.RoundTripper {
 		return rt
 	}
 	u := forBodies(t)
-	u.DisableKeepAlives = true
+	// No connection is kept. DisableKeepAlives would say so to the server as
+	// well, which then closes without reading the rest of a body that it has
+	// refused already, and the refusal is lost with the connection.
+	u.MaxIdleConnsPerHost = -1
 	if u.TLSClientConfig.ClientSessionCache == nil {
 		u.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(4) // a handshake for each costs less
 	}

@@ -1,0 +1,29 @@
+package transport
+
+import (
+	"net/url"
+	"strings"
+)
+
+// SameOrigin reports whether two URLs have one scheme, host and port.
+func SameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+// RaiseToTLS makes u, an http URL on the host of base, https as base is: a
+// service behind a proxy that ends TLS does not know of it.
+func RaiseToTLS(u, base *url.URL) {
+	if base.Scheme != "https" || u.Scheme != "http" || !strings.EqualFold(u.Hostname(), base.Hostname()) {
+		return
+	}
+	if port := u.Port(); port == "" || port == "80" || port == portOf(base) {
+		u.Scheme, u.Host = base.Scheme, base.Host
+	}
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+}
