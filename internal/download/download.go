@@ -108,7 +108,7 @@ func (f *File) Follow(ctx context.Context, transport http.RoundTripper, userAgen
 	case coding != "" && coding != "identity":
 		return errors.New("the host of the file sends it in a coding that was not asked for")
 	}
-	return f.pour(bufio.NewReaderSize(&watched{resp.Body, watchdog, ctx}, maxLink))
+	return f.pour(bufio.NewReaderSize(audio.NewIncoming(ctx, resp.Body, watchdog), maxLink))
 }
 
 // followOnce follows one redirect to https, and keeps the link out of Referer.
@@ -118,22 +118,4 @@ func followOnce(req *http.Request, via []*http.Request) error {
 	}
 	req.Header.Del("Referer")
 	return nil
-}
-
-// watched is a body while the watchdog looks on.
-type watched struct {
-	io.Reader
-	watchdog *audio.Watchdog
-	parent   context.Context //nolint:containedctx // lives as long as the download
-}
-
-func (b *watched) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if n > 0 {
-		b.watchdog.Reading()
-	}
-	if cause := b.watchdog.Stalled(b.parent); err != nil && cause != nil {
-		err = cause
-	}
-	return n, err
 }
