@@ -25,8 +25,12 @@ Examples:
 // knows all of them.
 func (c *completionCmd) Run(e *env, app *kong.Kong) error {
 	var list []completed
+	var all []string
 	for _, node := range app.Model.Leaves(true) {
-		list = append(list, completedOf(node))
+		all = append(all, node.Name)
+	}
+	for _, node := range app.Model.Leaves(true) {
+		list = append(list, completedOf(node, all))
 	}
 	script := map[string]func([]completed) string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}[c.Shell]
 	return e.printf("%s", strings.TrimSuffix(script(list), "\n"))
@@ -46,7 +50,7 @@ type completedFlag struct {
 	words      []string // its values, where they are known
 }
 
-func completedOf(node *kong.Node) completed {
+func completedOf(node *kong.Node, all []string) completed {
 	c := completed{name: node.Name, help: sentence(node.Help)}
 	for _, group := range node.AllFlags(true) {
 		for _, f := range group {
@@ -55,17 +59,26 @@ func completedOf(node *kong.Node) completed {
 				flag.short = string(f.Short)
 			}
 			c.flags = append(c.flags, flag)
+			if f.Tag.Negatable != "" {
+				c.flags = append(c.flags, completedFlag{name: "no-" + f.Name, help: "Not that, " + flag.help})
+			}
 		}
 	}
 	for _, arg := range node.Positional {
 		c.words = append(c.words, words(arg)...)
+		if arg.Name == "command" {
+			c.words = append(c.words, all...)
+		}
 	}
 	return c
 }
 
 func words(v *kong.Value) []string {
-	if v.Name == "format" {
+	switch v.Name {
+	case "format":
 		return formatNames
+	case "state":
+		return strings.Split(joinedPhases(), ",")
 	}
 	if v.Enum == "" {
 		return nil

@@ -23,7 +23,11 @@ type subsCmd struct {
 
 // Help says what is checked, and what the exit code means.
 func (*subsCmd) Help() string {
-	return `Checks lines, durations, gaps, frames and reading speed against published limits. A line says which cue breaks which rule, and "forced" if the cues around it leave no room for anything better; only what is not forced makes the exit code 1.`
+	return `Checks lines, durations, gaps, frames and reading speed against published limits. A line says which cue breaks which rule, and "forced" if the cues around it leave no room for anything better; only what is not forced makes the exit code 1.
+
+Examples:
+  scriptix subs check call.srt
+  scriptix subs check call.srt call.vtt --profile bbc --json`
 }
 
 // mostSubtitles is the largest file that is read: a day of subtitles is a few megabytes.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -27,6 +28,9 @@ type upload struct {
 	total    int64 // -1 when it is not known
 	began    time.Time
 }
+
+// whole reports whether all of it went out: what it waits for is not its bytes.
+func (u *upload) whole() bool { return u.total > 0 && u.sent >= u.total }
 
 func (v *view) sending(id, name string, sent, total int64) {
 	now := time.Now()
@@ -53,9 +57,10 @@ func (v *view) lines(now time.Time, width, height int) []string {
 	width = max(width-1, 10)
 	var list []string
 	room := max(min(maxBars, height-6), 1)
-	for i, u := range v.uploads {
-		if i == room && len(v.uploads) > room+1 {
-			list = append(list, fit(fmt.Sprintf("and %d other uploads", len(v.uploads)-i), width))
+	uploads := slices.DeleteFunc(slices.Clone(v.uploads), (*upload).whole)
+	for i, u := range uploads {
+		if i == room && len(uploads) > room+1 {
+			list = append(list, fit(fmt.Sprintf("and %d other uploads", len(uploads)-i), width))
 			break
 		}
 		list = append(list, v.uploadLine(u, now, width))
