@@ -38,6 +38,9 @@ type transcription struct {
 	refused  int
 	halted   error // why nothing more is sent: every other recording would fail the same way
 	sent     hours
+
+	bad     []string // what the trees hold that is no recording, told at the end
+	leftOut string   // and what was left out of them
 }
 
 // openBatch makes everything a run needs. What it refuses has sent nothing.

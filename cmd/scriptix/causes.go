@@ -22,6 +22,7 @@ type cause struct {
 	text  string // one of them
 	many  string // several
 	hold  bool   // until the end
+	count bool   // its words begin with how many there are, and the names follow
 	names []string
 	last  time.Time
 }
@@ -66,9 +67,14 @@ func (c *causes) flush(all bool) {
 
 // String is the message.
 func (c *cause) String() string {
-	if len(c.names) == 1 {
+	slices.Sort(c.names) // they came as they ended
+	switch {
+	case c.count && len(c.names) == 1:
+		return fmt.Sprintf("1 recording %s (%s)", c.text, oneLine(c.names[0]))
+	case c.count:
+		return fmt.Sprintf("%d recordings %s (%s)", len(c.names), c.many, named(c.names))
+	case len(c.names) == 1:
 		return fmt.Sprintf("%s: %s", oneLine(c.names[0]), c.text)
 	}
-	slices.Sort(c.names) // they came as they ended
 	return several(c.names, "recordings") + ": " + c.many
 }

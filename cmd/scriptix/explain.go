@@ -40,13 +40,14 @@ func common(err error) string {
 var prefixes = strings.NewReplacer("scriptix: ", "", "batch: ", "", "webhook: ", "", "scriptixtest: ", "", "not submitted: ", "")
 
 var (
+	socketText  = regexp.MustCompile(`(read|write) tcp \S+->\S+: `)
 	sinkText    = regexp.MustCompile(`the sink failed \d+ times: `)
 	unknownText = regexp.MustCompile(`unknown outcome: \d+ of an unknown number of bytes of audio went out and a job may exist, so it is not sent again: stt\.submit: `)
 )
 
 // plain turns the words of the packages below into those of their user.
 func plain(text string) string {
-	text = prefixes.Replace(text)
+	text = socketText.ReplaceAllString(prefixes.Replace(text), "")
 	text = sinkText.ReplaceAllString(text, "its transcript cannot be written: ")
 	for unknownText.MatchString(text) {
 		inner := unknownText.ReplaceAllString(text, "")

@@ -267,13 +267,18 @@ func (x *inputs) left() string {
 
 // several names one thing, or counts many and names the first of them.
 func several(names []string, what string) string {
-	switch {
-	case len(names) == 1:
+	if len(names) == 1 {
 		return oneLine(names[0])
-	case len(names) <= 3:
-		return fmt.Sprintf("%d %s (%s)", len(names), what, oneLine(strings.Join(names, ", ")))
 	}
-	return fmt.Sprintf("%d %s (%s and %d more)", len(names), what, oneLine(strings.Join(names[:2], ", ")), len(names)-2)
+	return fmt.Sprintf("%d %s (%s)", len(names), what, named(names))
+}
+
+// named is a list of names, of which the first stand for all when there are many.
+func named(names []string) string {
+	if len(names) <= 3 {
+		return oneLine(strings.Join(names, ", "))
+	}
+	return fmt.Sprintf("%s and %d more", oneLine(strings.Join(names[:2], ", ")), len(names)-2)
 }
 
 // reason is why a file cannot be used, without its name.

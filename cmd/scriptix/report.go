@@ -129,7 +129,7 @@ func refusal(d decision) cause {
 	return cause{
 		text: fmt.Sprintf("was transcribed with %s; add --again to pay for it anew with %s", was, would),
 		many: fmt.Sprintf("were transcribed with %s; add --again to pay for them anew with %s", was, would),
-		hold: true,
+		hold: true, count: true,
 	}
 }
 
@@ -167,6 +167,15 @@ func (t *transcription) conclude(ctx context.Context, all int, took time.Duratio
 		code = exitInterrupted
 		t.env.complain("%s; nothing is lost or paid twice, go on with: %s", t.ending(ctx), t.hint)
 	case failed+open+t.refused > 0:
+		code = exitFailed
+	}
+	for _, line := range t.bad {
+		t.env.complain("%s", line)
+	}
+	if t.leftOut != "" {
+		t.env.note("%s", t.leftOut)
+	}
+	if code == exitDone && len(t.bad) > 0 {
 		code = exitFailed
 	}
 	t.env.note("%s in %s; %s sent", strings.Join(words, ", "), durationText(took.Round(100*time.Millisecond)), t.sent)

@@ -119,8 +119,8 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	if err := b.enlist(ctx, j, in.recordings); err != nil {
 		return err
 	}
-	err = b.run(ctx, in.recordings, j)
-	return in.also(e, err)
+	b.bad, b.leftOut = in.badLines(), in.left()
+	return b.run(ctx, in.recordings, j)
 }
 
 // enlist makes an entry for each recording that has none, before anything is
