@@ -263,7 +263,7 @@ func TestARefusalIsStoredBeforeItIsWaitedOut(t *testing.T) {
 				fake := scriptixtest.New(t, scriptixtest.InMemory())
 				fake.Fault(fault)
 				l := batch.Memory()
-				in := recording(1)
+				in := recording(t, 1)
 				in.Key = "k"
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(10*time.Second, func() {

@@ -78,7 +78,7 @@ func TestOfALedgerThatExistsWhatIsOverIsSkippedAndNothingIsSent(t *testing.T) {
 	require.NoError(t, err)
 	l := existing(t)
 	got := make(map[string]batch.State)
-	for o := range batch.Run(t.Context(), c, only(recording(wasDone), recording(wasFailed), recording(wasUnknown), recording(wasAbandoned), recording(wasSent)), batch.Options{Ledger: l}) {
+	for o := range batch.Run(t.Context(), c, only(recording(t, wasDone), recording(t, wasFailed), recording(t, wasUnknown), recording(t, wasAbandoned), recording(t, wasSent)), batch.Options{Ledger: l}) {
 		got[o.Input.Audio.Name()] = o.State
 	}
 	assert.Equal(t, map[string]batch.State{
@@ -111,7 +111,7 @@ func TestOfALedgerThatExistsWhatIsOpenGoesOnAndNoKnownJobIsPaidForAgain(t *testi
 	require.NoError(t, err)
 	l := existing(t)
 	sink := func(context.Context, batch.Outcome) error { return nil }
-	o := one(t, collect(t.Context(), c, only(recording(wasCompleted)), batch.Options{Ledger: l, Sink: sink}))
+	o := one(t, collect(t.Context(), c, only(recording(t, wasCompleted)), batch.Options{Ledger: l, Sink: sink}))
 	require.NoError(t, o.Err)
 	assert.Equal(t, batch.StateDone, o.State)
 	assert.Equal(t, map[string]int{"GET /api/v3/stt/stt_178bf0000006/result": 1}, requests)
@@ -119,10 +119,10 @@ func TestOfALedgerThatExistsWhatIsOpenGoesOnAndNoKnownJobIsPaidForAgain(t *testi
 	// What runs is waited for, and what was begun is begun again.
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	outcomes := collect(ctx, c, only(recording(wasSubmitted), recording(wasFailing)), batch.Options{Ledger: l, Sink: sink})
+	outcomes := collect(ctx, c, only(recording(t, wasSubmitted), recording(t, wasFailing)), batch.Options{Ledger: l, Sink: sink})
 	assert.Equal(t, map[batch.State]int{batch.StateInterrupted: 2}, states(outcomes))
 	assert.Zero(t, requests["POST /api/v3/stt"])
-	outcomes = collect(t.Context(), c, only(recording(wasClaimed), recording(wasRejected)), batch.Options{Ledger: l, Sink: sink, Concurrency: 1})
+	outcomes = collect(t.Context(), c, only(recording(t, wasClaimed), recording(t, wasRejected)), batch.Options{Ledger: l, Sink: sink, Concurrency: 1})
 	assert.Equal(t, map[batch.State]int{batch.StateRejected: 2}, states(outcomes))
 	assert.Equal(t, 1, requests["POST /api/v3/stt"], "the first refusal for want of credit stops the rest")
 

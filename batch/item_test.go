@@ -27,16 +27,16 @@ func sum(data []byte) string {
 func TestARefusedKeyReportsWhatAnEarlierRunSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
-		in := recording(2)
+		in := recording(t, 2)
 		in.Key = "sent"
 		claim(t.Context(), t, l, in.Key)
 		move(t.Context(), t, l, in.Key, func(r *batch.Record) {
 			r.Phase, r.Owner, r.SentAt = batch.Sent, "a run that was killed", time.Now().Add(-24*time.Hour)
 		})
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 401, Times: -1})
-		outcomes := collect(t.Context(), c, only(recording(1), in), batch.Options{Ledger: l, Concurrency: 1, ResubmitAfter: time.Hour})
+		outcomes := collect(t.Context(), c, only(recording(t, 1), in), batch.Options{Ledger: l, Concurrency: 1, ResubmitAfter: time.Hour})
 		require.Equal(t, map[batch.State]int{batch.StateRejected: 2}, states(outcomes), "it is resubmitted, which is refused")
 		r, err := l.Get(t.Context(), batch.ByKey, in.Key)
 		require.NoError(t, err)
@@ -47,7 +47,7 @@ func TestARefusedKeyReportsWhatAnEarlierRunSent(t *testing.T) {
 		move(t.Context(), t, l, in.Key, func(r *batch.Record) {
 			r.Phase, r.Owner, r.SentAt = batch.Sent, "a run that was killed", time.Now().Add(-24*time.Hour)
 		})
-		outcomes = collect(t.Context(), c, only(recording(1), in), batch.Options{Ledger: l, Concurrency: 1})
+		outcomes = collect(t.Context(), c, only(recording(t, 1), in), batch.Options{Ledger: l, Concurrency: 1})
 		require.Equal(t, map[batch.State]int{batch.StateRejected: 1, batch.StateUnknown: 1}, states(outcomes))
 	})
 }
@@ -58,7 +58,7 @@ func TestEveryInputThatWasTakenIsYieldedWhenTheContextEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				c := newClient(t, fake)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -69,7 +69,7 @@ func TestEveryInputThatWasTakenIsYieldedWhenTheContextEnds(t *testing.T) {
 							cancel()
 						}
 						taken++
-						if !yield(recording(i)) {
+						if !yield(recording(t, i)) {
 							return
 						}
 					}
@@ -88,12 +88,12 @@ func TestEveryInputThatWasTakenIsYieldedWhenTheContextEnds(t *testing.T) {
 func TestAPanicOfTheInputsReachesTheConsumer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome { return scriptixtest.Outcome{Processing: time.Hour} })
 		c, l := newClient(t, fake), batch.Memory()
 		in := func(yield func(batch.Input) bool) {
 			for i := range 3 {
-				yield(recording(i))
+				yield(recording(t, i))
 			}
 			time.Sleep(time.Minute)
 			panic("the directory is gone")
@@ -105,7 +105,7 @@ func TestAPanicOfTheInputsReachesTheConsumer(t *testing.T) {
 			}
 		})
 		assert.Equal(t, map[batch.State]int{batch.StateInterrupted: 3}, states(outcomes))
-		assert.Equal(t, map[batch.State]int{batch.StateDone: 3}, states(collect(t.Context(), c, recordings(3), batch.Options{Ledger: l})))
+		assert.Equal(t, map[batch.State]int{batch.StateDone: 3}, states(collect(t.Context(), c, recordings(t, 3), batch.Options{Ledger: l})))
 	})
 }
 
@@ -125,14 +125,14 @@ func (b *blind) Get(ctx context.Context, by batch.Index, value string) (batch.Re
 func TestAnUnknownOutcomeIsReportedThoughTheLedgerCannotBeReadWhenItsTimeIsUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(mute)
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: scriptixtest.AfterBody})
 		l := &blind{Ledger: batch.Memory()}
 		time.AfterFunc(10*time.Minute, func() { l.on.Store(true) })
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
-		o := one(t, collect(ctx, newClient(t, fake), recordings(1), batch.Options{Ledger: l}))
+		o := one(t, collect(ctx, newClient(t, fake), recordings(t, 1), batch.Options{Ledger: l}))
 		assert.Equal(t, batch.StateInterrupted, o.State)
 		require.ErrorIs(t, o.Err, batch.ErrLedger)
 		require.ErrorIs(t, o.Err, errDisk)
@@ -143,14 +143,14 @@ func TestAnUnknownOutcomeIsReportedThoughTheLedgerCannotBeReadWhenItsTimeIsUp(t 
 func TestAnEndThatTheClientKnowsAlreadyIsHeardAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(mute)
 		c := newClient(t, fake)
 		const n = 50
 		var ids []string
 		l := batch.Memory()
 		for i := range n {
-			in := recording(i)
+			in := recording(t, i)
 			job, err := c.STT.Submit(t.Context(), in.Audio, in.Params)
 			require.NoError(t, err)
 			ids = append(ids, job.ID)
@@ -164,7 +164,7 @@ func TestAnEndThatTheClientKnowsAlreadyIsHeardAtOnce(t *testing.T) {
 			require.NoError(t, err)
 		}
 		began := time.Now()
-		outcomes := collect(t.Context(), c, recordings(n), batch.Options{Ledger: l})
+		outcomes := collect(t.Context(), c, recordings(t, n), batch.Options{Ledger: l})
 		assert.Equal(t, map[batch.State]int{batch.StateDone: n}, states(outcomes))
 		assert.Less(t, time.Since(began), 10*time.Minute)
 	})
@@ -173,7 +173,7 @@ func TestAnEndThatTheClientKnowsAlreadyIsHeardAtOnce(t *testing.T) {
 func TestAJobWhoseEndIsInTheLedgerIsNotPolled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(u scriptixtest.Upload) scriptixtest.Outcome {
 			o := scriptixtest.Outcome{Processing: time.Second}
 			if u.FileName == "0000.wav" {
@@ -186,7 +186,7 @@ func TestAJobWhoseEndIsInTheLedgerIsNotPolled(t *testing.T) {
 		h, err := batch.NewHandler(nil, l, fake.WebhookSecret())
 		require.NoError(t, err)
 		fake.Handle(hook, h)
-		outcomes := collect(t.Context(), c, recordings(10), batch.Options{Ledger: l})
+		outcomes := collect(t.Context(), c, recordings(t, 10), batch.Options{Ledger: l})
 		assert.Equal(t, map[batch.State]int{batch.StateDone: 10}, states(outcomes))
 		polled := make(map[string]bool)
 		for _, r := range fake.Requests() {
@@ -201,9 +201,9 @@ func TestAJobWhoseEndIsInTheLedgerIsNotPolled(t *testing.T) {
 func TestASinkThatEndsItsGoroutineHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		var calls atomic.Int32
-		outcomes := collect(t.Context(), newClient(t, fake), recordings(20), batch.Options{Sink: func(context.Context, batch.Outcome) error {
+		outcomes := collect(t.Context(), newClient(t, fake), recordings(t, 20), batch.Options{Sink: func(context.Context, batch.Outcome) error {
 			if calls.Add(1) <= 10 {
 				runtime.Goexit()
 			}
@@ -216,10 +216,10 @@ func TestASinkThatEndsItsGoroutineHoldsNothingUp(t *testing.T) {
 func TestAKeyThatNoLedgerCanKeepIsRejected(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		var inputs []batch.Input
 		for i, key := range []string{strings.Repeat("k", batch.MaxKey+1), "caf\xe9.wav"} {
-			in := recording(i)
+			in := recording(t, i)
 			in.Key = key
 			inputs = append(inputs, in)
 		}
@@ -236,9 +236,9 @@ func TestAKeyThatNoLedgerCanKeepIsRejected(t *testing.T) {
 func TestAnUnknownOutcomeOfAClockThatWasAheadIsReportedInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
-		in := recording(1)
+		in := recording(t, 1)
 		in.Key = "k"
 		claim(t.Context(), t, l, "k")
 		move(t.Context(), t, l, "k", func(r *batch.Record) {

@@ -16,7 +16,9 @@ import (
 // Key returns the key that [Run] gives a recording: the SHA-256 of its bytes and
 // of the parameters that change the result, in hexadecimal. Name and callback
 // URL are not in it. The audio is read once, as a stream; a [scriptix.Reader]
-// is used up by that. The error is [scriptix.ErrAudio] or the context's.
+// is used up by that. Of [scriptix.FromURL] the key is of the URL: where URLs are
+// signed anew each time, give a key of your own. The error is [scriptix.ErrAudio]
+// or the context's.
 func Key(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (string, error) {
 	key, _, err := keyOf(ctx, a, p)
 	return key, err
@@ -55,6 +57,11 @@ func keyOf(ctx context.Context, a scriptix.Audio, p scriptix.SubmitParams) (stri
 		for _, value := range p.Extra[name] {
 			add(value)
 		}
+	}
+	if link := a.URL(); link != "" {
+		add("url")
+		add(link)
+		return hex.EncodeToString(h.Sum(nil)), nil, nil
 	}
 	add("audio")
 	digest, err := a.Digest(ctx, h)

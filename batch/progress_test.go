@@ -15,10 +15,10 @@ import (
 func TestProgressIsToldForEachRecordingUpToItsWholeSize(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		var mu sync.Mutex
 		last := make(map[string]int64)
-		outcomes := collect(t.Context(), newClient(t, fake), recordings(5), batch.Options{OnProgress: func(in batch.Input, sent, total int64) {
+		outcomes := collect(t.Context(), newClient(t, fake), recordings(t, 5), batch.Options{OnProgress: func(in batch.Input, sent, total int64) {
 			mu.Lock()
 			defer mu.Unlock()
 			assert.GreaterOrEqual(t, sent, last[in.Audio.Name()], "it never goes back")
@@ -36,10 +36,10 @@ func TestProgressIsToldForEachRecordingUpToItsWholeSize(t *testing.T) {
 func TestARetryIsToldWithItsReasonAndItsWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: scriptixtest.BeforeBody, Times: 5}) // the client's own attempts
 		var told []time.Duration
-		outcomes := collect(t.Context(), newClient(t, fake), recordings(1), batch.Options{OnRetry: func(in batch.Input, err error, after time.Duration) {
+		outcomes := collect(t.Context(), newClient(t, fake), recordings(t, 1), batch.Options{OnRetry: func(in batch.Input, err error, after time.Duration) {
 			assert.Equal(t, "0000.wav", in.Audio.Name())
 			assert.Error(t, err)
 			told = append(told, after)

@@ -34,11 +34,11 @@ func newClient(t *testing.T, fake *scriptixtest.Server, opts ...scriptix.Option)
 	t.Helper()
 	opts = append([]scriptix.Option{
 		scriptix.WithBaseURL(fake.URL()), scriptix.WithHTTPClient(fake.HTTPClient()), scriptix.WithLimits(scriptix.Limits{Concurrent: 10}),
-		scriptix.WithWebhook(hook, fake.WebhookSecret()),
+		scriptix.WithWebhook(hook, fake.WebhookSecret()), scriptix.WithDialect(variantOf(t).dialect),
 	}, opts...)
 	c, err := scriptix.New(fake.APIKey(), opts...)
 	require.NoError(t, err)
-	fake.Handle(hook, c.WebhookHandler())
+	listen(t, fake, c)
 	return c
 }
 
@@ -47,20 +47,23 @@ func pollingClient(t *testing.T, fake *scriptixtest.Server, opts ...scriptix.Opt
 	t.Helper()
 	opts = append([]scriptix.Option{
 		scriptix.WithBaseURL(fake.URL()), scriptix.WithHTTPClient(fake.HTTPClient()), scriptix.WithLimits(scriptix.Limits{Concurrent: 10}),
+		scriptix.WithDialect(variantOf(t).dialect),
 	}, opts...)
 	c, err := scriptix.New(fake.APIKey(), opts...)
 	require.NoError(t, err)
 	return c
 }
 
-func recording(n int) batch.Input {
-	return batch.Input{Audio: scriptix.Bytes(fmt.Sprintf("%04d.wav", n), makeWAV(n, 400)), Params: english}
+func recording(t *testing.T, n int) batch.Input {
+	t.Helper()
+	return batch.Input{Audio: sourceOf(t, fmt.Sprintf("%04d.wav", n), makeWAV(n, 400)), Params: english}
 }
 
-func recordings(n int) iter.Seq[batch.Input] {
+func recordings(t *testing.T, n int) iter.Seq[batch.Input] {
+	t.Helper()
 	return func(yield func(batch.Input) bool) {
 		for i := range n {
-			if !yield(recording(i)) {
+			if !yield(recording(t, i)) {
 				return
 			}
 		}
@@ -102,7 +105,7 @@ func one(t *testing.T, outcomes []batch.Outcome) batch.Outcome {
 func TestEveryInputIsYieldedOnceWithItsOwnTranscript(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(u scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: 20 * time.Second, Text: "this is " + u.FileName}
 		})
@@ -110,7 +113,7 @@ func TestEveryInputIsYieldedOnceWithItsOwnTranscript(t *testing.T) {
 		const n = 40
 		seen := make(map[string]bool)
 		var sunk sync.Map
-		for o := range batch.Run(t.Context(), c, recordings(n), batch.Options{Ledger: l, Sink: func(_ context.Context, o batch.Outcome) error {
+		for o := range batch.Run(t.Context(), c, recordings(t, n), batch.Options{Ledger: l, Sink: func(_ context.Context, o batch.Outcome) error {
 			_, again := sunk.LoadOrStore(o.Key, true)
 			assert.False(t, again)
 			assert.Equal(t, "this is "+o.Input.Audio.Name(), o.Transcript.Text)
@@ -119,7 +122,7 @@ func TestEveryInputIsYieldedOnceWithItsOwnTranscript(t *testing.T) {
 			require.NoError(t, o.Err)
 			require.Equal(t, batch.StateDone, o.State)
 			assert.Equal(t, "this is "+o.Input.Audio.Name(), o.Transcript.Text)
-			assert.Equal(t, scriptix.SourceWebhook, o.Source)
+			assert.Equal(t, sourceIn(t), o.Source)
 			assert.Equal(t, 1, o.Attempts)
 			assert.False(t, seen[o.Input.Audio.Name()])
 			seen[o.Input.Audio.Name()] = true
@@ -130,8 +133,11 @@ func TestEveryInputIsYieldedOnceWithItsOwnTranscript(t *testing.T) {
 			assert.Equal(t, batch.Done, r.Phase)
 		}
 		assert.Len(t, seen, n)
-		assert.Equal(t, n, count(fake, scriptixtest.Submit))
-		assert.Equal(t, n, count(fake, scriptixtest.Result))
+		assert.Len(t, fake.Jobs(), n)
+		if variantOf(t).dialect == scriptix.DialectSTT {
+			assert.Equal(t, n, count(fake, scriptixtest.Submit))
+			assert.Equal(t, n, count(fake, scriptixtest.Result))
+		}
 		for _, job := range fake.Jobs() {
 			u, err := url.Parse(job.Fields.Get("webhook_url"))
 			require.NoError(t, err)
@@ -140,7 +146,7 @@ func TestEveryInputIsYieldedOnceWithItsOwnTranscript(t *testing.T) {
 		}
 
 		before := fake.Stats().Requests
-		again := collect(t.Context(), c, recordings(n), batch.Options{Ledger: l})
+		again := collect(t.Context(), c, recordings(t, n), batch.Options{Ledger: l})
 		assert.Equal(t, map[batch.State]int{batch.StateSkipped: n}, states(again))
 		assert.NotEmpty(t, again[0].JobID)
 		assert.Equal(t, before, fake.Stats().Requests)
@@ -150,8 +156,8 @@ func TestEveryInputIsYieldedOnceWithItsOwnTranscript(t *testing.T) {
 func TestABatchWithoutCallbacksPolls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
-		outcomes := collect(t.Context(), pollingClient(t, fake), recordings(5), batch.Options{})
+		fake := newFake(t, scriptixtest.InMemory())
+		outcomes := collect(t.Context(), pollingClient(t, fake), recordings(t, 5), batch.Options{})
 		assert.Equal(t, map[batch.State]int{batch.StateDone: 5}, states(outcomes))
 		assert.Equal(t, scriptix.SourcePoll, outcomes[0].Source)
 		assert.Empty(t, fake.Jobs()[0].Fields.Get("webhook_url"))
@@ -161,10 +167,10 @@ func TestABatchWithoutCallbacksPolls(t *testing.T) {
 func TestInputsOfOneKeyAreOneRecording(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
-		a, b := recording(1), recording(1)
+		fake := newFake(t, scriptixtest.InMemory())
+		a, b := recording(t, 1), recording(t, 1)
 		b.Audio = scriptix.Bytes("copy.wav", makeWAV(1, 400))
-		other := recording(1)
+		other := recording(t, 1)
 		other.Params.Diarization = true
 		var names sync.Map
 		outcomes := collect(t.Context(), newClient(t, fake), only(a, b, other, a), batch.Options{Sink: func(_ context.Context, o batch.Outcome) error {
@@ -211,11 +217,11 @@ func TestKeyTellsRecordingsApartByWhatChangesTheResult(t *testing.T) {
 func TestAFailureOfTheServiceIsReportedAndNotPaidForAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome { return scriptixtest.Outcome{Failure: "no speech"} })
 		c, l := newClient(t, fake), batch.Memory()
 		for range 2 {
-			o := one(t, collect(t.Context(), c, recordings(1), batch.Options{Ledger: l}))
+			o := one(t, collect(t.Context(), c, recordings(t, 1), batch.Options{Ledger: l}))
 			assert.Equal(t, batch.StateFailed, o.State)
 			failed, ok := errors.AsType[*scriptix.JobFailedError](o.Err)
 			require.True(t, ok)
@@ -228,25 +234,25 @@ func TestAFailureOfTheServiceIsReportedAndNotPaidForAgain(t *testing.T) {
 func TestARefusalSaysWhyAndALaterRunTriesAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 422})
 		missing := batch.Input{Audio: scriptix.File("/does/not/exist.wav"), Params: english}
-		outcomes := collect(t.Context(), c, only(recording(1), missing), batch.Options{Ledger: l, Concurrency: 1})
+		outcomes := collect(t.Context(), c, only(recording(t, 1), missing), batch.Options{Ledger: l, Concurrency: 1})
 		require.Equal(t, map[batch.State]int{batch.StateRejected: 2}, states(outcomes))
 		require.ErrorIs(t, outcomes[0].Err, scriptix.ErrInvalid)
 		require.ErrorIs(t, outcomes[1].Err, scriptix.ErrAudio)
 		assert.Empty(t, fake.Jobs())
-		assert.Equal(t, batch.StateDone, one(t, collect(t.Context(), c, recordings(2), batch.Options{Ledger: l})[:1]).State)
+		assert.Equal(t, batch.StateDone, one(t, collect(t.Context(), c, recordings(t, 2), batch.Options{Ledger: l})[:1]).State)
 	})
 }
 
 func TestAKeyThatIsRefusedStopsTheBatchAndNotWithARequestForEach(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 402, Times: -1})
-		outcomes := collect(t.Context(), newClient(t, fake), recordings(100), batch.Options{Concurrency: 3})
+		outcomes := collect(t.Context(), newClient(t, fake), recordings(t, 100), batch.Options{Concurrency: 3})
 		require.Equal(t, map[batch.State]int{batch.StateRejected: 100}, states(outcomes))
 		for _, o := range outcomes {
 			require.ErrorIs(t, o.Err, scriptix.ErrQuota)
@@ -258,10 +264,10 @@ func TestAKeyThatIsRefusedStopsTheBatchAndNotWithARequestForEach(t *testing.T) {
 func TestAnOutageIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.RefuseConnections(-1)
 		time.AfterFunc(10*time.Minute, func() { fake.RefuseConnections(0) })
-		outcomes := collect(t.Context(), newClient(t, fake), recordings(20), batch.Options{Concurrency: 2})
+		outcomes := collect(t.Context(), newClient(t, fake), recordings(t, 20), batch.Options{Concurrency: 2})
 		assert.Equal(t, map[batch.State]int{batch.StateDone: 20}, states(outcomes))
 	})
 }
@@ -276,12 +282,12 @@ func TestALostAnswerIsResolvedByTheCallbackOfItsToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 					return scriptixtest.Outcome{Processing: 5 * time.Minute}
 				})
 				fake.Fault(fault)
-				o := one(t, collect(t.Context(), newClient(t, fake), recordings(1), batch.Options{}))
+				o := one(t, collect(t.Context(), newClient(t, fake), recordings(t, 1), batch.Options{}))
 				require.NoError(t, o.Err)
 				assert.Equal(t, batch.StateDone, o.State)
 				require.Len(t, fake.Jobs(), 1)
@@ -294,10 +300,10 @@ func TestALostAnswerIsResolvedByTheCallbackOfItsToken(t *testing.T) {
 func TestALostAnswerToAJobThatFailsIsResolvedToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome { return scriptixtest.Outcome{Failure: "no speech"} })
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: scriptixtest.AfterBody})
-		o := one(t, collect(t.Context(), newClient(t, fake), recordings(1), batch.Options{}))
+		o := one(t, collect(t.Context(), newClient(t, fake), recordings(t, 1), batch.Options{}))
 		assert.Equal(t, batch.StateFailed, o.State)
 		require.ErrorContains(t, o.Err, "no speech")
 	})
@@ -306,7 +312,7 @@ func TestALostAnswerToAJobThatFailsIsResolvedToo(t *testing.T) {
 func TestAnUnknownOutcomeIsReportedAndNeverSentAgainByItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Callback: scriptixtest.Callback{Lose: true}}
 		})
@@ -314,7 +320,7 @@ func TestAnUnknownOutcomeIsReportedAndNeverSentAgainByItself(t *testing.T) {
 		c, l := newClient(t, fake), batch.Memory()
 		began := time.Now()
 		for range 2 {
-			o := one(t, collect(t.Context(), c, recordings(1), batch.Options{Ledger: l}))
+			o := one(t, collect(t.Context(), c, recordings(t, 1), batch.Options{Ledger: l}))
 			assert.Equal(t, batch.StateUnknown, o.State)
 			require.ErrorIs(t, o.Err, scriptix.ErrUnknownOutcome)
 			assert.InDelta(t, 30*time.Minute, time.Since(began), float64(time.Minute), "the second run knows how long it has waited")
@@ -326,7 +332,7 @@ func TestAnUnknownOutcomeIsReportedAndNeverSentAgainByItself(t *testing.T) {
 		require.NoError(t, err)
 		fake.Handle(hook, h)
 		require.NoError(t, fake.Redeliver(fake.Jobs()[0].ID))
-		o := one(t, collect(t.Context(), c, recordings(1), batch.Options{Ledger: l}))
+		o := one(t, collect(t.Context(), c, recordings(t, 1), batch.Options{Ledger: l}))
 		assert.Equal(t, batch.StateDone, o.State)
 		require.Len(t, fake.Jobs(), 1)
 	})
@@ -335,10 +341,10 @@ func TestAnUnknownOutcomeIsReportedAndNeverSentAgainByItself(t *testing.T) {
 func TestAnUnknownOutcomeIsReportedAtOnceWhereNoCallbackCanCome(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: scriptixtest.AfterBody})
 		began := time.Now()
-		o := one(t, collect(t.Context(), pollingClient(t, fake), recordings(1), batch.Options{}))
+		o := one(t, collect(t.Context(), pollingClient(t, fake), recordings(t, 1), batch.Options{}))
 		assert.Equal(t, batch.StateUnknown, o.State)
 		assert.Less(t, time.Since(began), time.Minute)
 	})
@@ -347,14 +353,14 @@ func TestAnUnknownOutcomeIsReportedAtOnceWhereNoCallbackCanCome(t *testing.T) {
 func TestTheCallerMayHaveAnUnknownOutcomeSentAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Callback: scriptixtest.Callback{Lose: true}}
 		})
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: scriptixtest.AfterBody})
 		c, l := newClient(t, fake), batch.Memory()
 		began := time.Now()
-		o := one(t, collect(t.Context(), c, recordings(1), batch.Options{Ledger: l, ResubmitAfter: 2 * time.Hour}))
+		o := one(t, collect(t.Context(), c, recordings(t, 1), batch.Options{Ledger: l, ResubmitAfter: 2 * time.Hour}))
 		assert.Equal(t, batch.StateDone, o.State)
 		assert.Equal(t, 2, o.Attempts)
 		assert.Len(t, fake.Jobs(), 2)
@@ -362,11 +368,11 @@ func TestTheCallerMayHaveAnUnknownOutcomeSentAgain(t *testing.T) {
 
 		// Or one by one.
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: scriptixtest.AfterBody, Times: 2})
-		outcomes := collect(t.Context(), c, only(recording(1), recording(2)), batch.Options{Ledger: l})
+		outcomes := collect(t.Context(), c, only(recording(t, 1), recording(t, 2)), batch.Options{Ledger: l})
 		require.Equal(t, map[batch.State]int{batch.StateUnknown: 2}, states(outcomes))
 		require.NoError(t, batch.Abandon(t.Context(), l, outcomes[0].Key))
 		require.NoError(t, batch.Resubmit(t.Context(), l, outcomes[1].Key))
-		outcomes = collect(t.Context(), c, only(recording(1), recording(2)), batch.Options{Ledger: l})
+		outcomes = collect(t.Context(), c, only(recording(t, 1), recording(t, 2)), batch.Options{Ledger: l})
 		assert.Equal(t, map[batch.State]int{batch.StateUnknown: 1, batch.StateDone: 1}, states(outcomes))
 		assert.Len(t, fake.Jobs(), 5)
 	})
@@ -375,7 +381,7 @@ func TestTheCallerMayHaveAnUnknownOutcomeSentAgain(t *testing.T) {
 func TestTheEndOfTheContextLosesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome { return scriptixtest.Outcome{Processing: time.Hour} })
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Skip: 7, Times: 3, Delay: 2 * time.Second})
 		c, l := newClient(t, fake), batch.Memory()
@@ -389,7 +395,7 @@ func TestTheEndOfTheContextLosesNothing(t *testing.T) {
 				if i == 10 {
 					time.Sleep(1500 * time.Millisecond) // ctx ends while three answers are late
 				}
-				if !yield(recording(i)) {
+				if !yield(recording(t, i)) {
 					return
 				}
 			}
@@ -406,7 +412,7 @@ func TestTheEndOfTheContextLosesNothing(t *testing.T) {
 		assert.Len(t, fake.Jobs(), 10)
 		assert.Equal(t, int32(11), taken.Load())
 
-		outcomes = collect(t.Context(), c, recordings(50), batch.Options{Ledger: l})
+		outcomes = collect(t.Context(), c, recordings(t, 50), batch.Options{Ledger: l})
 		assert.Equal(t, map[batch.State]int{batch.StateDone: 50}, states(outcomes))
 		assert.Len(t, fake.Jobs(), 50)
 	})
@@ -416,20 +422,20 @@ func TestLeavingTheLoopStopsCleanly(t *testing.T) {
 	t.Parallel()
 	// The bubble fails if a goroutine stays.
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
 		seen := 0
-		for o := range batch.Run(t.Context(), c, recordings(60), batch.Options{Ledger: l}) {
+		for o := range batch.Run(t.Context(), c, recordings(t, 60), batch.Options{Ledger: l}) {
 			require.Equal(t, batch.StateDone, o.State)
 			if seen++; seen == 5 {
 				break
 			}
 		}
-		outcomes := collect(t.Context(), c, recordings(60), batch.Options{Ledger: l})
+		outcomes := collect(t.Context(), c, recordings(t, 60), batch.Options{Ledger: l})
 		assert.Equal(t, map[batch.State]int{batch.StateSkipped: 5, batch.StateDone: 55}, states(outcomes), "what was not seen is not done")
 		assert.Len(t, fake.Jobs(), 60)
 		assert.PanicsWithValue(t, "the consumer's own", func() {
-			for range batch.Run(t.Context(), c, recordings(61), batch.Options{Ledger: l}) {
+			for range batch.Run(t.Context(), c, recordings(t, 61), batch.Options{Ledger: l}) {
 				panic("the consumer's own")
 			}
 		})
@@ -439,7 +445,7 @@ func TestLeavingTheLoopStopsCleanly(t *testing.T) {
 func TestASinkThatFailsIsTriedAgainAndThenReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
 		errFull := errors.New("disk full")
 		var mu sync.Mutex
@@ -458,7 +464,7 @@ func TestASinkThatFailsIsTriedAgainAndThenReported(t *testing.T) {
 			}
 			return nil
 		}
-		outcomes := collect(t.Context(), c, recordings(4), batch.Options{Ledger: l, Sink: sink})
+		outcomes := collect(t.Context(), c, recordings(t, 4), batch.Options{Ledger: l, Sink: sink})
 		require.Equal(t, map[batch.State]int{batch.StateDone: 3, batch.StateInterrupted: 1}, states(outcomes))
 		last := outcomes[3]
 		require.ErrorIs(t, last.Err, batch.ErrSink)
@@ -466,7 +472,7 @@ func TestASinkThatFailsIsTriedAgainAndThenReported(t *testing.T) {
 		assert.NotNil(t, last.Transcript)
 		assert.Equal(t, map[string]int{"0000.wav": 3, "0001.wav": 2, "0002.wav": 5, "0003.wav": 1}, calls)
 
-		outcomes = collect(t.Context(), c, recordings(4), batch.Options{Ledger: l, Sink: sink})
+		outcomes = collect(t.Context(), c, recordings(t, 4), batch.Options{Ledger: l, Sink: sink})
 		assert.Equal(t, map[batch.State]int{batch.StateDone: 1, batch.StateSkipped: 3}, states(outcomes))
 		assert.Len(t, fake.Jobs(), 4)
 	})
@@ -507,9 +513,9 @@ func TestNothingIsSentThatTheLedgerHasNotStored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				broken := &failing{Ledger: batch.Memory(), claim: l.claim, apply: l.apply}
-				outcomes := collect(t.Context(), newClient(t, fake), recordings(5), batch.Options{Ledger: broken})
+				outcomes := collect(t.Context(), newClient(t, fake), recordings(t, 5), batch.Options{Ledger: broken})
 				assert.Equal(t, map[batch.State]int{batch.StateInterrupted: 5}, states(outcomes))
 				for _, o := range outcomes {
 					require.ErrorIs(t, o.Err, batch.ErrLedger)
@@ -524,7 +530,7 @@ func TestNothingIsSentThatTheLedgerHasNotStored(t *testing.T) {
 func TestAJobIDIsStoredThoughTheLedgerIsAwayForAnHour(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome { return scriptixtest.Outcome{Processing: time.Minute} })
 		var calls atomic.Int32
 		began := time.Now()
@@ -534,7 +540,7 @@ func TestAJobIDIsStoredThoughTheLedgerIsAwayForAnHour(t *testing.T) {
 			}
 			return nil
 		}}
-		o := one(t, collect(t.Context(), newClient(t, fake), recordings(1), batch.Options{Ledger: l}))
+		o := one(t, collect(t.Context(), newClient(t, fake), recordings(t, 1), batch.Options{Ledger: l}))
 		require.NoError(t, o.Err)
 		assert.Equal(t, batch.StateDone, o.State)
 		assert.Less(t, time.Since(began), time.Hour+5*time.Minute)
@@ -545,7 +551,7 @@ func TestAJobIDIsStoredThoughTheLedgerIsAwayForAnHour(t *testing.T) {
 func TestAJobIDThatCannotBeStoredIsReportedAndFoundByItsCallback(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome { return scriptixtest.Outcome{Processing: 2 * time.Hour} })
 		var calls atomic.Int32
 		var back atomic.Bool
@@ -558,7 +564,7 @@ func TestAJobIDThatCannotBeStoredIsReportedAndFoundByItsCallback(t *testing.T) {
 		c := newClient(t, fake)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		o := one(t, collect(ctx, c, recordings(1), batch.Options{Ledger: l}))
+		o := one(t, collect(ctx, c, recordings(t, 1), batch.Options{Ledger: l}))
 		assert.Equal(t, batch.StateInterrupted, o.State)
 		require.ErrorIs(t, o.Err, batch.ErrLedger)
 		require.ErrorIs(t, o.Err, errDisk)
@@ -566,7 +572,7 @@ func TestAJobIDThatCannotBeStoredIsReportedAndFoundByItsCallback(t *testing.T) {
 		assert.Equal(t, fake.Jobs()[0].ID, o.JobID)
 
 		back.Store(true)
-		o = one(t, collect(t.Context(), c, recordings(1), batch.Options{Ledger: l, UnknownAfter: 24 * time.Hour}))
+		o = one(t, collect(t.Context(), c, recordings(t, 1), batch.Options{Ledger: l, UnknownAfter: 24 * time.Hour}))
 		require.NoError(t, o.Err)
 		assert.Equal(t, batch.StateDone, o.State)
 		assert.Len(t, fake.Jobs(), 1)
@@ -576,11 +582,11 @@ func TestAJobIDThatCannotBeStoredIsReportedAndFoundByItsCallback(t *testing.T) {
 func TestAResultThatLagsBehindItsCallbackIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{ResultDelay: 5 * time.Minute}
 		})
-		o := one(t, collect(t.Context(), newClient(t, fake), recordings(1), batch.Options{}))
+		o := one(t, collect(t.Context(), newClient(t, fake), recordings(t, 1), batch.Options{}))
 		require.NoError(t, o.Err)
 		assert.Equal(t, batch.StateDone, o.State)
 		assert.Less(t, fake.Stats().Requests, 25)
@@ -590,7 +596,7 @@ func TestAResultThatLagsBehindItsCallbackIsAskedForAgain(t *testing.T) {
 func TestACallbackThatIsUntrueDoesNotEndInATranscript(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(u scriptixtest.Upload) scriptixtest.Outcome {
 			o := scriptixtest.Outcome{Callback: scriptixtest.Callback{Untrue: true}}
 			if u.FileName == "0000.wav" {
@@ -599,7 +605,7 @@ func TestACallbackThatIsUntrueDoesNotEndInATranscript(t *testing.T) {
 			return o
 		})
 		got := make(map[string]batch.State)
-		for o := range batch.Run(t.Context(), newClient(t, fake), recordings(2), batch.Options{}) {
+		for o := range batch.Run(t.Context(), newClient(t, fake), recordings(t, 2), batch.Options{}) {
 			got[o.Input.Audio.Name()] = o.State
 		}
 		assert.Equal(t, map[string]batch.State{"0000.wav": batch.StateFailed, "0001.wav": batch.StateDone}, got)
@@ -609,7 +615,7 @@ func TestACallbackThatIsUntrueDoesNotEndInATranscript(t *testing.T) {
 func TestAJobOfAnotherRecordIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
 		claim(t.Context(), t, l, "a")
 		claim(t.Context(), t, l, "b")
@@ -657,7 +663,7 @@ func (r *recorder) WriteHeader(status int)      { r.status = status }
 func TestAnInterruptedUploadGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		l := batch.Memory()
 		c := newClient(t, fake, scriptix.WithResumableAbove(1000))
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Cut: scriptixtest.WithinBody})
@@ -706,14 +712,14 @@ func TestTheBudgetHoldsAcrossRestarts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits(plan)))
+				fake := newFake(t, scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits(plan)))
 				path := newPath(t)
 				began, done := time.Now(), 0
 				for done < 70 {
 					l, err := batch.Open(path)
 					require.NoError(t, err)
 					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
-					outcomes := collect(ctx, newClient(t, fake, budget(t, l)), recordings(70), batch.Options{Ledger: l})
+					outcomes := collect(ctx, newClient(t, fake, budget(t, l)), recordings(t, 70), batch.Options{Ledger: l})
 					cancel()
 					done = states(outcomes)[batch.StateDone] + states(outcomes)[batch.StateSkipped]
 					require.NoError(t, l.Close())
@@ -737,13 +743,13 @@ func TestTheBudgetHoldsAcrossRestarts(t *testing.T) {
 func TestRunsShareTheirLedgersBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		l, limits := batch.Memory(), scriptix.Limits{PerDay: 50}
 		c := newClient(t, fake, scriptix.WithLimits(limits))
-		for range batch.Run(t.Context(), c, only(recording(1)), batch.Options{Ledger: l}) {
+		for range batch.Run(t.Context(), c, only(recording(t, 1)), batch.Options{Ledger: l}) {
 			_, err := batch.Budget(l, limits)
 			require.ErrorContains(t, err, "a run keeps that of its client")
-			for o := range batch.Run(t.Context(), c, only(recording(2)), batch.Options{Ledger: l}) {
+			for o := range batch.Run(t.Context(), c, only(recording(t, 2)), batch.Options{Ledger: l}) {
 				require.NoError(t, o.Err)
 			}
 		}
@@ -754,7 +760,7 @@ func TestRunsShareTheirLedgersBudget(t *testing.T) {
 		require.True(t, ok)
 		assert.Equal(t, 46, k.Snapshot().Day.Left, "two submits and two results")
 		next := newClient(t, fake, scriptix.WithLimits(limits))
-		for o := range batch.Run(t.Context(), next, only(recording(3)), batch.Options{Ledger: l}) {
+		for o := range batch.Run(t.Context(), next, only(recording(t, 3)), batch.Options{Ledger: l}) {
 			require.NoError(t, o.Err)
 		}
 	})
@@ -763,19 +769,19 @@ func TestRunsShareTheirLedgersBudget(t *testing.T) {
 func TestOptionsThatMakeNoSenseRejectEachInput(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake)
 		for _, outcomes := range [][]batch.Outcome{
-			collect(t.Context(), nil, recordings(2), batch.Options{}),
-			collect(t.Context(), c, recordings(2), batch.Options{Concurrency: -1}),
-			collect(t.Context(), c, recordings(2), batch.Options{ResubmitAfter: -1}),
+			collect(t.Context(), nil, recordings(t, 2), batch.Options{}),
+			collect(t.Context(), c, recordings(t, 2), batch.Options{Concurrency: -1}),
+			collect(t.Context(), c, recordings(t, 2), batch.Options{ResubmitAfter: -1}),
 		} {
 			assert.Equal(t, map[batch.State]int{batch.StateRejected: 2}, states(outcomes))
 			require.Error(t, outcomes[0].Err)
 		}
 		assert.Empty(t, collect(t.Context(), c, nil, batch.Options{}))
-		assert.Empty(t, collect(t.Context(), c, recordings(0), batch.Options{}))
-		assert.Equal(t, []string{"0000.wav"}, slices.Sorted(maps.Keys(names(collect(t.Context(), c, recordings(1), batch.Options{})))))
+		assert.Empty(t, collect(t.Context(), c, recordings(t, 0), batch.Options{}))
+		assert.Equal(t, []string{"0000.wav"}, slices.Sorted(maps.Keys(names(collect(t.Context(), c, recordings(t, 1), batch.Options{})))))
 	})
 }
 

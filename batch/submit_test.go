@@ -42,7 +42,7 @@ func mute(scriptixtest.Upload) scriptixtest.Outcome {
 func TestAWholeUploadIsNotPaidForAgainThoughItsFileWasAwayForOneRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(mute)
 		c, l := newClient(t, fake, scriptix.WithResumableAbove(1000)), batch.Memory()
 		path := filepath.Join(t.TempDir(), "long.wav")
@@ -67,7 +67,7 @@ func TestAWholeUploadIsNotPaidForAgainThoughItsFileWasAwayForOneRun(t *testing.T
 func TestAWholeUploadThatVanishedIsAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(mute)
 		c, l := newClient(t, fake, scriptix.WithResumableAbove(1000)), batch.Memory()
 		input := batch.Input{Audio: scriptix.Bytes("long.wav", makeWAV(1, 5000)), Params: english}
@@ -96,7 +96,7 @@ func TestAKeyThatIsRefusedStopsAResumableUploadAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				client, l := newClient(t, fake, scriptix.WithResumableAbove(1000)), batch.Memory()
 				fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Status: c.status, Times: -1})
 				began := time.Now()
@@ -123,7 +123,7 @@ func TestAKeyThatIsRefusedStopsAResumableUploadAtOnce(t *testing.T) {
 func TestAnUploadIsNotContinuedWithAnotherRecording(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake, scriptix.WithResumableAbove(1000)), batch.Memory()
 		input := batch.Input{Audio: scriptix.Bytes("long.wav", makeWAV(1, 50_000)), Params: english, Key: "by name"}
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Cut: scriptixtest.WithinBody})
@@ -146,7 +146,7 @@ func TestAnUploadIsNotContinuedWithAnotherRecording(t *testing.T) {
 func TestAnUploadThatIsAbandonedMeanwhileIsLetGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake, scriptix.WithResumableAbove(1000)), batch.Memory()
 		input := batch.Input{Audio: scriptix.Bytes("long.wav", makeWAV(1, 50_000)), Params: english, Key: "k"}
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Cut: scriptixtest.WithinBody})
@@ -164,9 +164,9 @@ func TestAnUploadThatIsAbandonedMeanwhileIsLetGo(t *testing.T) {
 func TestNoErrorOrRecordShowsTheTokenThatTheServiceQuotes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
-		in := recording(1)
+		in := recording(t, 1)
 		in.Key = "k"
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 422, Times: -1, Body: `{"message":"bad"}`})
 		_, _, err := l.Claim(t.Context(), newRecord("k"))

@@ -23,7 +23,7 @@ func TestOfTwoRunsOnOneLedgerTheSecondWaitsForWhatTheFirstHasInHand(t *testing.T
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 					return scriptixtest.Outcome{Processing: 10 * time.Minute}
 				})
@@ -41,7 +41,7 @@ func TestOfTwoRunsOnOneLedgerTheSecondWaitsForWhatTheFirstHasInHand(t *testing.T
 				for i := range outcomes {
 					wg.Go(func() {
 						time.Sleep(time.Duration(i) * time.Minute)
-						outcomes[i] = collect(t.Context(), c, recordings(n), batch.Options{Ledger: wrap(l), Sink: sink})
+						outcomes[i] = collect(t.Context(), c, recordings(t, n), batch.Options{Ledger: wrap(l), Sink: sink})
 					})
 				}
 				wg.Wait()
@@ -56,17 +56,17 @@ func TestOfTwoRunsOnOneLedgerTheSecondWaitsForWhatTheFirstHasInHand(t *testing.T
 func TestWhatAStoppedRunLeavesTheOtherOneTakesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome { return scriptixtest.Outcome{Processing: time.Hour} })
 		c, l := newClient(t, fake), batch.Memory()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		var first, second []batch.Outcome
 		var wg sync.WaitGroup
-		wg.Go(func() { first = collect(ctx, c, recordings(5), batch.Options{Ledger: l}) })
+		wg.Go(func() { first = collect(ctx, c, recordings(t, 5), batch.Options{Ledger: l}) })
 		wg.Go(func() {
 			time.Sleep(time.Minute)
-			second = collect(t.Context(), c, recordings(5), batch.Options{Ledger: l})
+			second = collect(t.Context(), c, recordings(t, 5), batch.Options{Ledger: l})
 		})
 		wg.Wait()
 		assert.Equal(t, map[batch.State]int{batch.StateInterrupted: 5}, states(first))
@@ -78,11 +78,11 @@ func TestWhatAStoppedRunLeavesTheOtherOneTakesUp(t *testing.T) {
 func TestARunWithinTheLoopOfAnotherBringsWhatThatOneHasHandedOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
-		for o := range batch.Run(t.Context(), c, recordings(1), batch.Options{Ledger: l}) {
+		for o := range batch.Run(t.Context(), c, recordings(t, 1), batch.Options{Ledger: l}) {
 			require.NoError(t, o.Err)
-			inner := one(t, collect(t.Context(), c, recordings(1), batch.Options{Ledger: l}))
+			inner := one(t, collect(t.Context(), c, recordings(t, 1), batch.Options{Ledger: l}))
 			require.NoError(t, inner.Err)
 			assert.Equal(t, batch.StateDone, inner.State)
 		}
@@ -109,9 +109,9 @@ func TestARecordOfAnotherProcessIsLeftAloneWhileThatLives(t *testing.T) {
 		t.Run(string(phase), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				l := &shared{Ledger: batch.Memory(), alive: map[string]bool{"another process": true}}
-				in := recording(1)
+				in := recording(t, 1)
 				in.Key = "k"
 				claim(t.Context(), t, l, "k")
 				move(t.Context(), t, l, "k", func(r *batch.Record) {

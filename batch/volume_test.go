@@ -25,7 +25,7 @@ func TestThousandsOfRecordingsTakeLittleMemoryAndALittleFile(t *testing.T) { //n
 	path := fastPath(t)
 	synctest.Test(t, func(t *testing.T) {
 		plan := scriptix.PlanGold
-		fake := scriptixtest.New(t, scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits(plan)), scriptixtest.WithHistory(1))
+		fake := newFake(t, scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits(plan)), scriptixtest.WithHistory(1))
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: 10 * time.Minute}
 		})

@@ -15,14 +15,14 @@ func TestACallbackIsCountedOnceWhicheverHandlerTakesIt(t *testing.T) {
 	t.Parallel()
 	for _, own := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			fake := scriptixtest.New(t, scriptixtest.InMemory())
+			fake := newFake(t, scriptixtest.InMemory())
 			c, l := newClient(t, fake), batch.Memory()
 			if own {
 				h, err := batch.NewHandler(c, l, fake.WebhookSecret())
 				require.NoError(t, err)
 				fake.Handle(hook, h)
 			}
-			o := one(t, collect(t.Context(), c, only(recording(1)), batch.Options{Ledger: l}))
+			o := one(t, collect(t.Context(), c, only(recording(t, 1)), batch.Options{Ledger: l}))
 			require.Equal(t, batch.StateDone, o.State)
 			r, err := l.Get(t.Context(), batch.ByKey, o.Key)
 			require.NoError(t, err)
