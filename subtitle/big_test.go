@@ -34,7 +34,8 @@ func TestATextOf10MBTakesFourTimesItselfAtMost(t *testing.T) {
 			last := cues[len(cues)-1]
 			assert.InDelta(t, in.Duration.Seconds(), last.End.Seconds(), 0.001)
 		},
-		"text": func() { require.NoError(t, subtitle.WriteText(io.Discard, in)) },
+		"cues for Netflix": func() { require.Greater(t, len(subtitle.Cues(in, subtitle.Netflix("en"))), 100_000) },
+		"text":             func() { require.NoError(t, subtitle.WriteText(io.Discard, in)) },
 	} {
 		var before, after runtime.MemStats
 		runtime.GC()

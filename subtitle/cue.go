@@ -46,6 +46,9 @@ func Cues(t *scriptix.Transcript, o Options) []Cue {
 		if l.words != nil {
 			k.part = l.words.partOf(k.text)
 		}
+		if l.strict {
+			k.startTick, k.endTick, k.linger = l.tick(k.start), l.tick(k.end), l.linger(k.end)
+		}
 		d.add(k)
 	}
 	d.flush(nil)

@@ -167,6 +167,8 @@ type candidate struct {
 	fill       filler
 	label      []token
 	start, end time.Duration
+	in, out    int64 // the same in ticks
+	linger     int64
 	stop       pause // behind the last token
 	segment    int
 	tokens     int
@@ -184,7 +186,7 @@ func (c *candidate) reset() { *c = candidate{limits: c.limits, fill: filler{widt
 
 func (c *candidate) add(k *token) {
 	if c.tokens == 0 {
-		c.start = k.start
+		c.start, c.in = k.start, k.startTick
 	} else {
 		if c.stop == sentence {
 			c.strain += 2
@@ -197,7 +199,7 @@ func (c *candidate) add(k *token) {
 		}
 	}
 	c.fill.add(k)
-	c.end = max(c.end, k.end)
+	c.end, c.out, c.linger = max(c.end, k.end), max(c.out, k.endTick), max(c.linger, k.linger)
 	c.stop, c.segment = k.stop, k.segment
 	c.unsure = c.unsure || k.told == guessed
 	c.tokens++
@@ -235,31 +237,34 @@ func (c *candidate) cost(said []token, next *token, goesOn bool) float64 {
 
 // phrases is what the best line breaks within a cue cost.
 func (c *candidate) phrases(said []token) float64 {
-	shown := said
 	if len(c.label) > 0 {
-		shown = slices.Concat(c.label, said)
+		said = slices.Concat(c.label, said)
 	}
-	_, cost := breakLines(shown, c.limits, c.fill.lines)
+	if c.fill.lines == 2 {
+		_, cost := breakOnce(said, c.fill.total, c.limits)
+		return cost / 4
+	}
+	_, cost := breakLines(said, c.limits, c.fill.lines)
 	return cost / 4
 }
 
 // faults is what the limits cost that the cue cannot keep to.
 func (c *candidate) faults(next *token) float64 {
-	l := c.limits
-	start := l.tick(c.start)
+	l, start := c.limits, c.in
 	when := room{start: start, linger: none, next: none}
 	if !c.unsure {
-		when.linger = l.linger(c.end)
+		when.linger = c.linger
 	}
 	if next != nil {
-		when.next = l.tick(next.start)
+		when.next = next.startTick
 	}
-	end := l.planEnd(when, l.tick(c.end), l.readingTicks(c.fill.total))
+	reading := l.readingTicks(c.fill.total)
+	end := l.planEnd(when, c.out, reading)
 	cost := 0.0
 	if short := l.ticks.shortest - (end - start); short > 0 {
 		cost += 200 + 100*float64(short)/float64(l.ticks.shortest)
 	}
-	if slow := l.readingTicks(c.fill.total) - (end - start); slow > 0 {
+	if slow := reading - (end - start); slow > 0 {
 		cost += 100 + 100*float64(slow)/float64(max(end-start, 1))
 	}
 	if l.flickers(end, when.next) {

@@ -105,7 +105,7 @@ func wrap(toks []token, limit int, ends []int) []int {
 // cost is infinite if there is no way.
 func breakLines(toks []token, l *limits, n int) (ends []int, cost float64) {
 	if n == 2 {
-		at, cost := breakOnce(toks, l)
+		at, cost := breakOnce(toks, width(toks), l)
 		return []int{at, len(toks)}, cost
 	}
 	// best[k][j]: the first j tokens in k+1 lines.
@@ -149,10 +149,10 @@ func breakLines(toks []token, l *limits, n int) (ends []int, cost float64) {
 	return ends, best[n-1][m]
 }
 
-// breakOnce is breakLines for two lines.
-func breakOnce(toks []token, l *limits) (at int, cost float64) {
+// breakOnce is breakLines for two lines, of so many characters in all.
+func breakOnce(toks []token, total int, l *limits) (at int, cost float64) {
 	cost = math.Inf(1)
-	total, upper := width(toks), 0
+	upper := 0
 	for k := 1; k < len(toks); k++ {
 		upper += toks[k-1].n
 		if upper > l.width && k > 1 {

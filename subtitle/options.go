@@ -49,6 +49,7 @@ type limits struct {
 	longest, gap time.Duration
 	rate         float64
 	speakers     bool
+	times        []time.Duration // to read so many characters, as far as that is looked at often
 
 	// strict is whether any of the options is set that came with MinDuration: times are then planned in ticks.
 	strict   bool
@@ -63,6 +64,9 @@ type limits struct {
 // ticks are limits in frames, or in milliseconds where there is no frame rate.
 type ticks struct {
 	gap, longest, shortest, glimpse, squeeze, wide int64
+	// wanted is the shortest duration, and more if else the rounding of the two times could take a part of it.
+	wanted  int64
+	reading []int64 // how long so many characters take to read, as far as that is looked at often
 }
 
 func (o Options) limits() limits {
@@ -89,6 +93,11 @@ func (o Options) limits() limits {
 	case r != 0 && !math.IsNaN(r):
 		l.rate = 0
 	}
+	times := make([]time.Duration, 256)
+	for n := range times {
+		times[n] = l.timeToRead(n)
+	}
+	l.times = times
 	if o.FrameRate >= 1 && o.FrameRate <= 1000 {
 		l.frames, l.framed = o.FrameRate, true
 	}
@@ -115,6 +124,16 @@ func (l *limits) setTicks(o Options) {
 		}
 		l.ticks.gap = max(l.ticks.gap, 2)
 	}
+	l.ticks.wanted = l.ticks.shortest
+	if l.framed && l.shortest > 0 {
+		l.ticks.wanted = l.upTo(l.span(l.ticks.shortest) + time.Millisecond)
+	}
+	if l.strict {
+		l.ticks.reading = make([]int64, len(l.times))
+		for n := range l.ticks.reading {
+			l.ticks.reading[n] = l.toRead(n)
+		}
+	}
 	if l.longest > 0 {
 		l.ticks.longest = max(l.ticks.longest, 1)
 		l.ticks.glimpse = min(l.ticks.glimpse, l.ticks.longest)
@@ -125,12 +144,12 @@ func (l *limits) setTicks(o Options) {
 const rounding = 1e-6
 
 // upTo is how many ticks a duration needs.
-func (l limits) upTo(d time.Duration) int64 {
+func (l *limits) upTo(d time.Duration) int64 {
 	return int64(math.Ceil(d.Seconds()*l.frames - rounding))
 }
 
 // tick is the one that is next to a time.
-func (l limits) tick(t time.Duration) int64 {
+func (l *limits) tick(t time.Duration) int64 {
 	if !l.framed {
 		return int64(t.Round(time.Millisecond) / time.Millisecond)
 	}
@@ -138,16 +157,24 @@ func (l limits) tick(t time.Duration) int64 {
 }
 
 // time is when a tick is, to the millisecond.
-func (l limits) time(tick int64) time.Duration {
+func (l *limits) time(tick int64) time.Duration {
 	if !l.framed {
 		return time.Duration(tick) * time.Millisecond
 	}
 	return time.Duration(math.Round(float64(tick)/l.frames*1000)) * time.Millisecond
 }
 
-// readingTicks is how many ticks n characters take to read. With frames it is a millisecond more, for which the rounding
+// readingTicks is how many ticks n characters take to read.
+func (l *limits) readingTicks(n int) int64 {
+	if n < len(l.ticks.reading) {
+		return l.ticks.reading[n]
+	}
+	return l.toRead(n)
+}
+
+// toRead works out readingTicks. With frames it is a millisecond more, for which the rounding
 // of the two times may shorten a cue.
-func (l limits) readingTicks(n int) int64 {
+func (l *limits) toRead(n int) int64 {
 	d := l.reading(n)
 	if l.framed && d > 0 {
 		d += time.Millisecond
@@ -163,10 +190,17 @@ func orDefault[T int | time.Duration](v, def T) T {
 }
 
 // reading is how long n characters take to read, 0 if there is no limit.
-func (l limits) reading(n int) time.Duration {
+func (l *limits) reading(n int) time.Duration {
 	if l.rate == 0 {
 		return 0
 	}
+	if n < len(l.times) {
+		return l.times[n]
+	}
+	return l.timeToRead(n)
+}
+
+func (l *limits) timeToRead(n int) time.Duration {
 	ms := math.Ceil(float64(n) / l.rate * 1000)
 	return time.Duration(min(ms, float64(time.Hour/time.Millisecond))) * time.Millisecond
 }

@@ -155,7 +155,7 @@ func (l *limits) linger(end time.Duration) int64 {
 // planEnd is the tick at which a cue ends that is spoken up to one tick and takes so many to read.
 func (l *limits) planEnd(r room, spoken, reading int64) int64 {
 	latest := l.latest(r, spoken)
-	end := min(max(spoken, r.start+max(reading, l.wanted(), l.ticks.glimpse)), latest)
+	end := min(max(spoken, r.start+max(reading, l.ticks.wanted, l.ticks.glimpse)), latest)
 	if l.flickers(end, r.next) {
 		if closed := r.next - l.ticks.gap; closed <= latest {
 			end = closed
@@ -166,14 +166,6 @@ func (l *limits) planEnd(r room, spoken, reading int64) int64 {
 	return max(end, r.start+1)
 }
 
-// wanted is the shortest duration, and a tick more if else the rounding of the two times could take a part of it.
-func (l *limits) wanted() int64 {
-	if l.framed && l.ticks.shortest > 0 {
-		return l.upTo(time.Duration(float64(l.ticks.shortest)/l.frames*float64(time.Second)) + time.Millisecond)
-	}
-	return l.ticks.shortest
-}
-
 // latest is the last tick at which a cue may end.
 func (l *limits) latest(r room, spoken int64) int64 {
 	latest := int64(math.MaxInt64)
@@ -181,7 +173,7 @@ func (l *limits) latest(r room, spoken int64) int64 {
 		latest = r.start + l.ticks.longest
 	}
 	if r.linger != none {
-		latest = min(latest, max(r.linger, r.start+max(l.wanted(), l.ticks.glimpse)))
+		latest = min(latest, max(r.linger, r.start+max(l.ticks.wanted, l.ticks.glimpse)))
 	}
 	if r.next != none {
 		latest = min(latest, r.next-l.ticks.gap)

@@ -27,6 +27,8 @@ type token struct {
 	stop       pause
 	told       telling
 	part       partOfSpeech // where a language is known
+
+	startTick, endTick, linger int64 // where limits are strict
 }
 
 // telling is who says when a token is spoken.
