@@ -90,7 +90,8 @@ func (c *config) sentSecrets() []string {
 }
 
 // WithBaseURL sends calls to another address than https://api.scriptix.io: an
-// https URL, or an http one on loopback. A path in it is kept as a prefix.
+// https URL, or an http one on loopback. A path in it is kept as a prefix, and
+// /api/v3 at its end is cut off.
 func WithBaseURL(raw string) Option {
 	return func(c *config) error {
 		u, err := url.Parse(strings.TrimSpace(raw))
@@ -104,9 +105,21 @@ func WithBaseURL(raw string) Option {
 		if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 			return errors.New("base URL: takes scheme, host and path alone, no user, query or fragment")
 		}
-		c.base = u
+		c.base = withoutAPIPath(u)
 		return nil
 	}
+}
+
+// withoutAPIPath cuts off the path under which the endpoints lie, which many a
+// configuration holds already.
+func withoutAPIPath(u *url.URL) *url.URL {
+	escaped := strings.TrimRight(u.EscapedPath(), "/")
+	cut := *u
+	if rest, found := strings.CutSuffix(escaped, apiPath); found {
+		cut.RawPath = rest
+		cut.Path, _ = url.PathUnescape(rest) // a part of what was parsed
+	}
+	return &cut
 }
 
 // WithHTTPClient takes the transport of hc, which is not modified. Its Timeout,

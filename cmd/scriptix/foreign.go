@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"unicode/utf8"
+
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 )
 
 // headSize is how much of a file is looked at to see what it is not.
@@ -51,7 +53,7 @@ var signatures = []struct {
 
 // foreign tells what the first bytes of a file are of.
 func foreign(head []byte) string {
-	if sniff(head) != "" || bytes.HasPrefix(head, []byte("#!AMR")) {
+	if audio.Extension(head) != "" {
 		for _, s := range signatures {
 			if s.kind == "an image" && s.offset > 0 && startsAt(head, s.offset, s.magic) {
 				return s.kind // of the families of AVI and MP4

@@ -10,14 +10,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 )
 
 // formats are the extensions of what is taken from a directory: those that the
 // service documents, and others that it is known to read.
-var formats = []string{
-	".mp3", ".wav", ".flac", ".m4a", ".aac", ".ogg", ".mp4", ".mov", ".avi", ".mkv", ".webm",
-	".opus", ".oga", ".amr", ".wma", ".m4b", ".mka", ".ts", ".3gp",
-}
+var formats = audio.Extensions()
 
 const standardInput = "-"
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 )
 
 // spool copies standard input into a file of dir, for a recording must be read
@@ -35,43 +36,11 @@ func (e *env) spool(ctx context.Context, dir string) (path string, err error) {
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return "", fmt.Errorf("standard input: %w", err)
 	}
-	path = filepath.Join(dir, spoolPrefix+hex.EncodeToString(hash.Sum(nil)[:8])+sniff(head.data))
+	path = filepath.Join(dir, spoolPrefix+hex.EncodeToString(hash.Sum(nil)[:8])+audio.Extension(head.data))
 	return path, os.Rename(tmp.Name(), path)
 }
 
 const spoolPrefix = ".scriptix-stdin-"
-
-// sniff tells the extension from the first bytes, for the service goes by it.
-func sniff(head []byte) string {
-	at := func(offset int, magic string) bool {
-		return len(head) >= offset && bytes.HasPrefix(head[offset:], []byte(magic))
-	}
-	switch {
-	case at(0, "RIFF") && at(8, "WAVE"):
-		return ".wav"
-	case at(0, "RIFF") && at(8, "AVI "):
-		return ".avi"
-	case at(0, "fLaC"):
-		return ".flac"
-	case at(0, "OggS"):
-		return ".ogg"
-	case at(4, "ftypM4A"):
-		return ".m4a"
-	case at(4, "ftypqt"):
-		return ".mov"
-	case at(4, "ftyp"):
-		return ".mp4"
-	case at(0, "\x1a\x45\xdf\xa3") && bytes.Contains(head, []byte("webm")):
-		return ".webm"
-	case at(0, "\x1a\x45\xdf\xa3"):
-		return ".mkv"
-	case len(head) > 1 && head[0] == 0xff && head[1]&0xf6 == 0xf0:
-		return ".aac" // ADTS: an MPEG frame of layer 0
-	case at(0, "ID3"), len(head) > 1 && head[0] == 0xff && head[1]&0xe0 == 0xe0:
-		return ".mp3"
-	}
-	return ""
-}
 
 // prefix keeps the first bytes written to it.
 type prefix struct{ data []byte }

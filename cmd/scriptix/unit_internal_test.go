@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -93,7 +94,7 @@ func TestStandardInputIsToldApartByItsFirstBytes(t *testing.T) {
 		"what is this":     "",
 		"":                 "",
 	} {
-		assert.Equal(t, want, sniff([]byte(head)), "%q", head)
+		assert.Equal(t, want, audio.Extension([]byte(head)), "%q", head)
 	}
 }
 

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 )
@@ -72,9 +70,24 @@ func (f Form) head(boundary, kind string) []byte {
 
 // quoteParam quotes a parameter of Content-Disposition as browsers and
 // mime/multipart do: quotes and backslashes escaped, CR and LF percent-encoded,
-// UTF-8 as it is.
+// UTF-8 as it is. Other control characters are percent-encoded as well, because
+// Go's own reader refuses a form that holds one.
 func quoteParam(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "%0D", "\n", "%0A").Replace(s) + `"`
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ' || c == 0x7f:
+			fmt.Fprintf(&b, "%%%02X", c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
 }
 
 // Body is a request body ready to go out once.
@@ -173,17 +186,11 @@ func (s *source) more() bool {
 	return false
 }
 
-// formats are the documented ones. mime.TypeByExtension would answer
-// differently on each machine.
-var formats = map[string]string{
-	".mp3": "audio/mpeg", ".wav": "audio/wav", ".flac": "audio/flac", ".m4a": "audio/mp4", ".aac": "audio/aac", ".ogg": "audio/ogg",
-	".mp4": "video/mp4", ".mov": "video/quicktime", ".avi": "video/x-msvideo", ".mkv": "video/x-matroska", ".webm": "video/webm",
-}
-
 // sniff returns the media type by extension, else by the first bytes. It fails
 // when there are none, before anything is sent.
 func sniff(name string, src *source) (string, error) {
-	kind, known := formats[strings.ToLower(path.Ext(name))]
+	kind := MediaType(name)
+	known := kind != ""
 	if known && !src.foreign {
 		return kind, nil
 	}
@@ -196,13 +203,13 @@ func sniff(name string, src *source) (string, error) {
 	case known:
 		return kind, nil
 	}
-	return http.DetectContentType(first), nil
+	return kindOf(first), nil
 }
 
 // MediaType returns what sniff does, and opens the audio only where its name
 // does not tell.
 func (a Audio) MediaType(ctx context.Context) (string, error) {
-	if kind, known := formats[strings.ToLower(path.Ext(a.name))]; known {
+	if kind := MediaType(a.name); kind != "" {
 		return kind, nil
 	}
 	src, err := a.start(ctx)

@@ -16,11 +16,11 @@ import (
 	"io"
 	"mime"
 	"net/url"
-	"path"
 	"regexp"
 	"strings"
 
 	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/internal/audio"
 )
 
 // MaxEmbedded is the largest audio that can be embedded, in bytes. Browsers
@@ -69,14 +69,7 @@ var (
 
 // MediaType tells the media type of a recording by its name's extension,
 // without asking the machine's own tables; "" for one that it does not know.
-func MediaType(name string) string {
-	return map[string]string{
-		".mp3": "audio/mpeg", ".wav": "audio/wav", ".flac": "audio/flac", ".m4a": "audio/mp4",
-		".aac": "audio/aac", ".ogg": "audio/ogg", ".oga": "audio/ogg", ".opus": "audio/ogg",
-		".mp4": "video/mp4", ".mov": "video/quicktime", ".avi": "video/x-msvideo",
-		".mkv": "video/x-matroska", ".webm": "video/webm",
-	}[strings.ToLower(path.Ext(name))]
-}
+func MediaType(name string) string { return audio.MediaType(name) }
 
 // Write writes the page of one transcript to w.
 //
