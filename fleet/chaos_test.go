@@ -37,7 +37,7 @@ var (
 	chaosRestarts   = flag.Int("chaos.restarts", 1, "immediate restarts of the database in the chaos test")
 	chaosSeed       = flag.Uint64("chaos.seed", 1, "seed of the chaos test")
 	chaosServer     = flag.String("chaos.server", "fake", "fake, or plain: a service of net/http alone")
-	chaosPerMinute  = flag.Int("chaos.perminute", 240, "requests a minute that the plan of the chaos test allows")
+	chaosPerMinute  = flag.Int("chaos.perminute", 0, "requests a minute that the plan of the chaos test allows; 0: such that it binds for minutes")
 )
 
 // service is what the chaos test needs of either server.
@@ -93,7 +93,11 @@ func newChaos(t *testing.T) *chaos {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, cluster.Close()) })
 	c := &chaos{t: t, r: rand.New(rand.NewPCG(*chaosSeed, 0)), cluster: cluster}
-	c.limits = scriptix.Limits{PerMinute: *chaosPerMinute, PerHour: 20_000, PerDay: 200_000, Concurrent: 12}
+	perMinute := *chaosPerMinute
+	if perMinute == 0 {
+		perMinute = max(60, *chaosRecordings*2/5)
+	}
+	c.limits = scriptix.Limits{PerMinute: perMinute, PerHour: 20_000, PerDay: 200_000, Concurrent: 12}
 	c.pool = poolOn(t, cluster.URL(""))
 	require.NoError(t, fleet.Migrate(t.Context(), c.pool, ""))
 	if *chaosServer == "plain" {
@@ -176,9 +180,9 @@ func (c *chaos) open() (open int, ok bool) {
 // thirds fall while more than half of the recordings are open.
 func (c *chaos) rampage(n int, began time.Time) (last time.Time) {
 	restarts := 0
-	// The plan lets a recording through in half a second; the kills are spread over most of that.
-	span := time.Duration(n) * 2 * time.Minute / time.Duration(c.limits.PerMinute)
-	gap := max(time.Second, span*6/10/time.Duration(max(1, *chaosKills)))
+	// Two requests a recording, in bursts of what the plan allows in a minute.
+	span := time.Duration(max(0, 2*n-c.limits.PerMinute)) * time.Minute / time.Duration(c.limits.PerMinute)
+	gap := max(500*time.Millisecond, span*4/10/time.Duration(max(1, *chaosKills*2/3))-time.Second)
 	for c.kills < *chaosKills {
 		wait := gap/2 + time.Duration(c.r.Int64N(int64(gap)))
 		time.Sleep(wait)

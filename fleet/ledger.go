@@ -148,7 +148,7 @@ func (l *pgLedger) Due(ctx context.Context, limit int, lease time.Duration) ([]b
 	take := l.sql(`
 		with due as (
 			select account, key, due as was from {s}.scriptix_record
-			where account = $1 and due <= (select clock_timestamp()) order by due, key limit $2 for update skip locked),
+			where account = $1 and due <= now() order by due, key limit $2 for update skip locked),
 		handed as (
 			update {s}.scriptix_record r set rev = rev + 1, due = date_trunc('milliseconds', clock_timestamp() + make_interval(secs => $3))
 			from due where r.account = due.account and r.key = due.key returning r.*, due.was)

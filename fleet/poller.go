@@ -10,6 +10,7 @@ import (
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
+	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
 const (
@@ -23,6 +24,7 @@ const (
 // client of its own, whose waiting decides when a job is worth a request.
 type poller struct {
 	*work
+	client  *scriptix.Client
 	watcher *scriptix.Watcher
 
 	mu      sync.Mutex
@@ -32,7 +34,7 @@ type poller struct {
 }
 
 func newPoller(w *work, client *scriptix.Client) *poller {
-	return &poller{work: w, watcher: client.STT.NewWatcher(), changed: make(map[string]bool), reload: true, wake: make(chan struct{}, 1)}
+	return &poller{work: w, client: client, watcher: client.STT.NewWatcher(), changed: make(map[string]bool), reload: true, wake: make(chan struct{}, 1)}
 }
 
 // run follows jobs until ctx ends.
@@ -184,6 +186,8 @@ func (p *poller) follow(found []row) {
 		case r.JobID == "":
 		case r.Phase == ledger.Submitted && !r.Confirm:
 			running = append(running, scriptix.Job{ID: r.JobID, CreatedAt: r.SubmittedAt, Duration: r.Duration})
+		case r.Source == string(scriptix.SourceWebhook) && (r.Phase == ledger.Completed || r.Phase == ledger.Done):
+			p.tell(r)
 		default:
 			over = append(over, r.JobID)
 		}
@@ -193,5 +197,17 @@ func (p *poller) follow(found []row) {
 	}
 	if len(over) > 0 {
 		p.watcher.Remove(over...)
+	}
+}
+
+// tell has the watcher hear of an end that a receiver heard of: whoever never
+// hears its jobs end asks for them ever more rarely.
+func (p *poller) tell(r row) {
+	e := webhook.Event{
+		Type: webhook.TranscriptionCompleted, Timestamp: r.EndedAt,
+		Data: webhook.Data{ID: r.JobID, Status: string(scriptix.StatusCompleted), Duration: r.Duration},
+	}
+	if err := p.client.Deliver(context.Background(), e); err != nil {
+		p.watcher.Remove(r.JobID)
 	}
 }

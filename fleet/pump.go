@@ -42,12 +42,16 @@ func (p *pump) look(ctx context.Context) (now situation, err error) {
 		select
 			exists (select from {s}.scriptix_record r where account = $1 and phase in ('claimed', 'sent') and owner <> ''
 				and not exists (select from {s}.scriptix_process where id = r.owner and until > (select clock_timestamp()))),
-			exists (select from {s}.scriptix_record where account = $1 and due <= (select clock_timestamp()) and phase <> 'claimed'),
-			exists (select from {s}.scriptix_record where account = $1 and due <= (select clock_timestamp()) and phase = 'claimed'),
+			coalesce((select due <= now() from {s}.scriptix_record where account = $1 and due is not null and phase <> 'claimed' order by due limit 1), false),
+			coalesce((select due <= now() from {s}.scriptix_record where account = $1 and due is not null and phase = 'claimed' order by due limit 1), false),
 			(select count(*) from (select from {s}.river_job where state = 'available' and queue = $2 limit $4) as submits),
 			(select count(*) from (select from {s}.river_job where state = 'available' and queue = $3 limit $5) as finishes),
-			coalesce((select extract(epoch from min(due) - clock_timestamp()) from {s}.scriptix_record where account = $1
-				and due > (select clock_timestamp()) and due < (select clock_timestamp()) + make_interval(secs => $6) and phase <> 'submitted'), $6)`)
+			least($6::float8,
+				(select extract(epoch from due - now())::float8 from {s}.scriptix_record
+					where account = $1 and due > now() and phase = 'claimed' order by due limit 1),
+				(select extract(epoch from due - now())::float8 from {s}.scriptix_record
+					where account = $1 and due > now() and due < now() + make_interval(secs => $6::float8)
+						and phase <> 'claimed' and phase <> 'submitted' order by due limit 1))`)
 	err = s.pool.QueryRow(ctx, look, s.account, queueName("submit", s.account), queueName("finish", s.account), mostJobs, finishJobs, pumpEvery.Seconds()).
 		Scan(&now.Orphans, &now.Following, &now.Claimed, &now.Submits, &now.Finishes, &now.Next)
 	return now, err
@@ -109,7 +113,7 @@ func (p *pump) follow(ctx context.Context, finishes int) error {
 		update {s}.scriptix_record set due = clock_timestamp() + make_interval(secs => $2)
 		where (account, key) in (
 			select account, key from {s}.scriptix_record
-			where account = $1 and due <= (select clock_timestamp()) and phase <> 'claimed' and phase = 'submitted'
+			where account = $1 and due <= now() and phase <> 'claimed' and phase = 'submitted'
 				and rec ->> 'confirm' is null
 			order by due limit $3 for update skip locked)
 		returning ` + rowColumns)
@@ -123,7 +127,7 @@ func (p *pump) follow(ctx context.Context, finishes int) error {
 	}
 	p.poller.follow(waiting) //nolint:contextcheck // the watcher's own
 	due := s.sql("select " + rowColumns + ` from {s}.scriptix_record
-		where account = $1 and due <= (select clock_timestamp()) and phase <> 'claimed'
+		where account = $1 and due <= now() and phase <> 'claimed'
 		order by due limit $2 for update skip locked`)
 	return p.each(ctx, due, finishes, s.account, roundSize)
 }
@@ -211,7 +215,7 @@ func (p *pump) handOut(ctx context.Context, n int) error {
 			update {s}.scriptix_record set due = clock_timestamp() + make_interval(secs => $3), rev = rev + 1
 			where (account, key) in (
 				select account, key from {s}.scriptix_record
-				where account = $1 and due <= (select clock_timestamp()) and phase = 'claimed' and owner = '' and source <> ''
+				where account = $1 and due <= now() and phase = 'claimed' and owner = '' and source <> ''
 				order by due, key limit $2 for update skip locked)
 			returning key`)
 		rows, err := tx.Query(ctx, take, s.account, n, s.lease.Seconds())

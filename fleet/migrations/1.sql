@@ -25,6 +25,8 @@ create index scriptix_record_due on {s}.scriptix_record (account, due, key) wher
 -- What is not claimed must not wait behind a backlog that the plan holds back.
 create index scriptix_record_follow on {s}.scriptix_record (account, due, key) where due is not null and phase <> 'claimed';
 
+create index scriptix_record_claimed on {s}.scriptix_record (account, due, key) where due is not null and phase = 'claimed';
+
 create index scriptix_record_outcome on {s}.scriptix_record (account, outcome) where outcome is not null;
 
 create index scriptix_record_submitted on {s}.scriptix_record (account, key) where phase = 'submitted';
