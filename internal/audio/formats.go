@@ -31,9 +31,6 @@ var kinds = []struct{ extension, mediaType string }{
 	{".mka", "audio/x-matroska"},
 	{".ts", "video/mp2t"},
 	{".3gp", "video/3gpp"},
-	{".m4v", "video/mp4"},
-	{".wave", "audio/wav"},
-	{".weba", "audio/webm"},
 }
 
 // Extensions are those of recordings, with their dots.
