@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
+	"net/http"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -108,6 +110,65 @@ func TestAPanicOfTheInputsReachesTheConsumer(t *testing.T) {
 		assert.Equal(t, map[batch.State]int{batch.StateDone: 3}, states(collect(t.Context(), c, recordings(t, 3), batch.Options{Ledger: l})))
 	})
 }
+
+// explosive panics when it is read.
+type explosive struct{ io.Reader }
+
+func (explosive) Read([]byte) (int, error) { panic("a bug of the caller's") }
+
+func TestAPanicOfTheCallersCodeReachesTheConsumer(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		panicsAt int // which time the recording is opened
+		opens    bool
+		trip     bool
+	}{
+		"a recording's open, for its key":    {panicsAt: 1, opens: true},
+		"a recording's open, for its upload": {panicsAt: 2, opens: true},
+		"a read for the key":                 {panicsAt: 1},
+		"a read of the upload":               {panicsAt: 2},
+		"a RoundTripper":                     {trip: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				var healed atomic.Bool
+				var opened atomic.Int64
+				content := strings.Repeat("x", 100_000)
+				audio := scriptix.Opener("a.wav", 100_000, func(_ context.Context, offset int64) (io.ReadCloser, error) {
+					whole := strings.NewReader(content[offset:])
+					if healed.Load() || opened.Add(1) != int64(tt.panicsAt) {
+						return io.NopCloser(whole), nil
+					}
+					if tt.opens {
+						panic("a bug of the caller's")
+					}
+					return io.NopCloser(io.MultiReader(io.LimitReader(whole, 50_000), explosive{})), nil
+				})
+				transport := fake.HTTPClient().Transport
+				c := newClient(t, fake, scriptix.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+					if tt.trip && !healed.Load() {
+						panic("a bug of the caller's")
+					}
+					return transport.RoundTrip(r)
+				})}))
+				l := batch.Memory()
+				in := only(recording(t, 1), batch.Input{Audio: audio, Params: english}, recording(t, 2))
+				assert.PanicsWithValue(t, "a bug of the caller's", func() { collect(t.Context(), c, in, batch.Options{Ledger: l}) })
+				assert.Zero(t, c.Budget().InFlight)
+				assert.Zero(t, c.Stats().Waiting)
+
+				healed.Store(true)
+				assert.Equal(t, map[batch.State]int{batch.StateDone: 3}, states(collect(t.Context(), c, in, batch.Options{Ledger: l, ResubmitAfter: time.Minute})))
+			})
+		})
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // blind is a ledger whose records cannot be read for a while.
 type blind struct {

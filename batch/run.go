@@ -155,7 +155,7 @@ type run struct {
 	fed     bool             // in has ended
 	halted  error            // why nothing is submitted any more
 
-	panicked any // of the inputs' iterator; read once its goroutine has ended
+	panicked any // of the caller's code; read once all goroutines have ended
 }
 
 // result is an outcome, and what is done once the consumer has seen it.
@@ -167,7 +167,7 @@ type result struct {
 // errComplete ends a run that has nothing left to do.
 var errComplete = errors.New("batch: all done")
 
-var errPanicked = errors.New("the inputs panicked")
+var errPanicked = errors.New("the caller's code panicked")
 
 func newRun(ctx context.Context, c *scriptix.Client, o Options) *run {
 	if o.Ledger == nil {
@@ -203,20 +203,41 @@ func (r *run) start(in iter.Seq[Input]) {
 	if err != nil {
 		r.halt(fmt.Errorf("%w: %w", ErrLedger, err))
 	}
-	r.wg.Go(func() { r.feed(in) })
-	r.wg.Go(func() { r.listen(changes) })
-	r.wg.Go(r.poll)
+	r.work(func() { r.feed(in) })
+	r.work(func() { r.listen(changes) })
+	r.work(r.poll)
 	for range r.o.Concurrency {
-		r.wg.Go(r.intake)
+		r.work(r.intake)
 	}
 	for range max(2, r.o.Concurrency) {
-		r.wg.Go(r.toil)
+		r.work(r.toil)
 	}
 	go func() {
 		defer close(r.out)
 		r.wg.Wait()
 		r.interrupt()
 	}()
+}
+
+// work runs f on a goroutine of the run's. A panic of the caller's code there, of
+// the inputs, a reader or a RoundTripper for example, ends the run, and comes out
+// of it once the outcomes of the rest were yielded.
+func (r *run) work(f func()) {
+	r.wg.Go(func() {
+		defer func() {
+			panicked := recover()
+			if panicked == nil {
+				return
+			}
+			r.mu.Lock()
+			if r.panicked == nil {
+				r.panicked = panicked
+			}
+			r.mu.Unlock()
+			r.cancel(errPanicked)
+		}()
+		f()
+	})
 }
 
 // leave ends the run and waits for all of it.
@@ -231,9 +252,6 @@ func (r *run) leave() {
 // feed takes the inputs.
 func (r *run) feed(in iter.Seq[Input]) {
 	defer func() {
-		if r.panicked = recover(); r.panicked != nil {
-			r.cancel(errPanicked)
-		}
 		r.mu.Lock()
 		r.fed = true
 		r.mu.Unlock()
