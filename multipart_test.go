@@ -106,7 +106,7 @@ func TestThePartsTypeFollowsTheExtensionThenTheContent(t *testing.T) {
 		{"a.mp3", ogg, "audio/mpeg"}, {"a.wav", ogg, "audio/wav"}, {"a.flac", ogg, "audio/flac"}, {"a.m4a", ogg, "audio/mp4"},
 		{"a.aac", ogg, "audio/aac"}, {"a.ogg", wav, "audio/ogg"}, {"a.mp4", ogg, "video/mp4"}, {"a.mov", ogg, "video/quicktime"},
 		{"a.avi", ogg, "video/x-msvideo"}, {"a.mkv", ogg, "video/x-matroska"}, {"a.webm", ogg, "video/webm"},
-		{"a.dat", ogg, "audio/ogg"}, {"recording", wav, "audio/wave"}, {"a.dat", []byte{0, 1, 2, 3}, "application/octet-stream"},
+		{"a.dat", ogg, "audio/ogg"}, {"recording", wav, "audio/wav"}, {"a.dat", []byte{0, 1, 2, 3}, "application/octet-stream"},
 	}
 	for _, tt := range tests {
 		for name, audio := range map[string]scriptix.Audio{"bytes": scriptix.Bytes(tt.file, tt.data), "reader": scriptix.Opener(tt.file, int64(len(tt.data)), openBytes(tt.data))} {
