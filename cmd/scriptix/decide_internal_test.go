@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -192,4 +193,20 @@ func TestCallbacksThatStayOutAreToldOnceAfterHalfAMinute(t *testing.T) {
 	assert.Equal(t, "untold", job)
 	_, overdue = h.overdue(now.Add(hookGrace))
 	assert.False(t, overdue)
+}
+
+func TestATranscriptAsJSONIsThatOfTheEncoderSegmentBySegment(t *testing.T) {
+	t.Parallel()
+	for _, transcript := range []*scriptix.Transcript{
+		{JobID: "j", Text: "a\n  \"segments\": [] <b>"},
+		{JobID: "j", Text: "x", Segments: []scriptix.Segment{{Text: "<one> & \"two\"", Speaker: "S"}, {Start: time.Second, Words: []scriptix.Word{{Text: "w"}}}}, Speakers: []scriptix.Speaker{{ID: "S"}}},
+	} {
+		var want, got bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		require.NoError(t, enc.Encode(transcript))
+		require.NoError(t, writeJSON(&got, transcript))
+		assert.Equal(t, want.String(), got.String())
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -43,14 +44,60 @@ func writeFormat(w io.Writer, format string, t *scriptix.Transcript, m media) er
 	return writeJSON(w, t)
 }
 
-// writeJSON writes the transcript as the service documents it, by the start of its segments, indented.
+// emptySegments is where the segments stand in an indented transcript without
+// any. No text can hold it: a line break in one is escaped.
+const emptySegments = "\n  \"segments\": []"
+
+// writeJSON writes the transcript as the service documents it, by the start of
+// its segments, indented. The segments are encoded one by one, since all of them
+// at once would take several times the memory of the answer they came in.
 func writeJSON(w io.Writer, t *scriptix.Transcript) error {
-	enc := json.NewEncoder(w)
+	frame := *t
+	frame.Segments = nil
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	sorted := *t
-	sorted.Segments = subtitle.Sorted(t.Segments)
-	return enc.Encode(&sorted)
+	if err := enc.Encode(&frame); err != nil {
+		return err
+	}
+	all := text.Bytes()
+	at := bytes.Index(all, []byte(emptySegments))
+	if at < 0 || len(t.Segments) == 0 {
+		_, err := w.Write(all)
+		return err
+	}
+	open := at + len(emptySegments) - len("]")
+	if _, err := w.Write(all[:open]); err != nil {
+		return err
+	}
+	if err := writeSegments(w, subtitle.Sorted(t.Segments)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, "\n  "); err != nil {
+		return err
+	}
+	_, err := w.Write(all[open:])
+	return err
+}
+
+func writeSegments(w io.Writer, segments []scriptix.Segment) error {
+	var one bytes.Buffer
+	enc := json.NewEncoder(&one)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("    ", "  ")
+	separator := "\n    "
+	for i := range segments {
+		one.Reset()
+		if err := enc.Encode(&segments[i]); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, separator+strings.TrimSuffix(one.String(), "\n")); err != nil {
+			return err
+		}
+		separator = ",\n    "
+	}
+	return nil
 }
 
 func writePage(w io.Writer, t *scriptix.Transcript, m media) error {
