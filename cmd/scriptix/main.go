@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -38,7 +39,16 @@ type commands struct {
 	Quiet bool `short:"q" help:"Tell nothing on standard error but what failed."`
 }
 
+// garbage is how much may come on top of what is in use before it is collected,
+// in percent. A transcript of a day is hundreds of megabytes in each of its
+// shapes, which are needed one after the other: this keeps the peak below eight
+// times the answer, for a tenth more of processor time.
+const garbage = 30
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	e := processEnv()
 	ctx, stop := interruptible(context.Background(), e)
 	code := run(ctx, e, os.Args[1:])

@@ -97,6 +97,12 @@ func Write(w io.Writer, t *scriptix.Transcript, o Options) error {
 	if err := pages.ExecuteTemplate(b, "after", v); err != nil {
 		return fmt.Errorf("page: write: %w", err)
 	}
+	if err := v.data.write(escaped{b}); err != nil {
+		return fmt.Errorf("page: write: %w", err)
+	}
+	if err := pages.ExecuteTemplate(b, "end", v); err != nil {
+		return fmt.Errorf("page: write: %w", err)
+	}
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("page: write: %w", err)
 	}

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -30,12 +31,12 @@ type view struct {
 	Player                  bool   // there is a player, if only for a file that is opened later
 	Looked                  string // the file that is looked for beside the page
 	Key                     string // under which a browser keeps the names
-	Data                    template.HTML
+	data                    *data
 	Formats                 []string
 	Length                  string // of the recording, "" when unknown
 	Lines                   int
 	Speakers                []*speaker
-	Blocks                  []block
+	Blocks                  iter.Seq[block]
 	Strip                   *strip
 }
 
@@ -101,8 +102,10 @@ func newView(t *scriptix.Transcript, o Options) (*view, error) {
 	}
 	v.Player = v.HasAudio || v.Timed
 	who := v.speakers(t, segments)
-	v.blocks(segments, who)
-	if v.Data, v.Key, err = data(t, segments); err != nil {
+	v.Unsure = slices.ContainsFunc(segments, doubtful)
+	v.Blocks = v.blocks(segments, who)
+	v.data = newData(t, segments)
+	if v.Key, err = v.data.key(); err != nil {
 		return nil, err
 	}
 	if v.Timed {
@@ -208,25 +211,41 @@ func (v *view) speakers(t *scriptix.Transcript, segments []scriptix.Segment) map
 	return who
 }
 
-// blocks fills v.Blocks.
-func (v *view) blocks(segments []scriptix.Segment, who map[string]*speaker) {
-	for i, s := range segments {
-		if i%blockLines == 0 {
-			v.Blocks = append(v.Blocks, block{})
-		}
-		turn := i == 0 || s.Speaker != segments[i-1].Speaker
-		l := line{Number: i + 1, Timed: v.Timed, Text: s.Text, Speaker: who[s.Speaker]}
-		l.Named = turn && l.Speaker != nil
-		if v.Timed {
-			l.Start, l.End, l.Clock = seconds(s.Start), seconds(s.End), clock(s.Start)
-		}
-		if len(s.Words) == 0 {
-			l.Sure = doubt(s.Confidence)
-		}
-		v.Unsure = v.Unsure || l.Sure != "" || slices.ContainsFunc(s.Words, func(w scriptix.Word) bool { return doubt(w.Confidence) != "" })
-		last := &v.Blocks[len(v.Blocks)-1]
-		last.Lines = append(last.Lines, l)
+// doubtful reports whether something of a line is marked.
+func doubtful(s scriptix.Segment) bool {
+	if len(s.Words) == 0 {
+		return doubt(s.Confidence) != ""
 	}
+	return slices.ContainsFunc(s.Words, func(w scriptix.Word) bool { return doubt(w.Confidence) != "" })
+}
+
+// blocks makes the blocks of lines one by one, since all of them take more memory
+// than the transcript.
+func (v *view) blocks(segments []scriptix.Segment, who map[string]*speaker) iter.Seq[block] {
+	return func(yield func(block) bool) {
+		for first := 0; first < len(segments); first += blockLines {
+			var b block
+			for i := first; i < min(first+blockLines, len(segments)); i++ {
+				turn := i == 0 || segments[i].Speaker != segments[i-1].Speaker
+				b.Lines = append(b.Lines, v.line(i, segments[i], turn, who))
+			}
+			if !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+func (v *view) line(i int, s scriptix.Segment, turn bool, who map[string]*speaker) line {
+	l := line{Number: i + 1, Timed: v.Timed, Text: s.Text, Speaker: who[s.Speaker]}
+	l.Named = turn && l.Speaker != nil
+	if v.Timed {
+		l.Start, l.End, l.Clock = seconds(s.Start), seconds(s.End), clock(s.Start)
+	}
+	if len(s.Words) == 0 {
+		l.Sure = doubt(s.Confidence)
+	}
+	return l
 }
 
 func firstOf(texts ...string) string {
