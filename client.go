@@ -81,7 +81,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	cfg.retry = cfg.retry.withDefaults()
 	cfg.key, cfg.callbackURL = "", ""
 	client := &Client{STT: &STTService{c}, Documents: &DocumentService{c}, Models: &ModelService{c}, Glossaries: &GlossaryService{c}, core: c}
-	c.waits = watch.New(poller{c}, c.dialect.table.signed && c.callbackURL() != "")
+	c.waits = watch.New(poller{c}, watch.Config{Callbacks: c.dialect.table.signed && c.callbackURL() != "", StatusPolls: cfg.statusPolls || !cfg.dialect.table.signed})
 	for _, s := range cfg.secrets {
 		c.secrets = append(c.secrets, redact.Keep(s))
 	}

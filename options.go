@@ -31,6 +31,7 @@ type config struct {
 	answerTimeout  time.Duration
 	resumableAbove int64
 	chunkSize      int64
+	statusPolls    bool
 	dialect        Dialect
 }
 
@@ -202,6 +203,17 @@ func WithRetry(p RetryPolicy) Option {
 			return fmt.Errorf("retry: MinWait %v is above MaxWait %v", full.MinWait, full.MaxWait)
 		}
 		c.retry = full
+		return nil
+	}
+}
+
+// WithStatusPolls has polls ask for the status of a job alone, never for a result
+// before the job is known to have ended. It is for a service that bills such
+// requests, counts them double or takes them for an alarm; it costs a third
+// request for each job whose end no callback reports.
+func WithStatusPolls() Option {
+	return func(c *config) error {
+		c.statusPolls = true
 		return nil
 	}
 }

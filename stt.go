@@ -28,6 +28,10 @@ type Job struct {
 	Failure    string          // why a failed job failed, as far as the service says
 	Source     Source          // where this state was learned
 	Raw        json.RawMessage // the answer or callback it was read from
+
+	// Transcript comes along with an end that a poll for the result found: see
+	// [WantTranscript]. Its segments are shared by all who waited for it.
+	Transcript *Transcript `json:"-"`
 }
 
 // Err returns a [*JobFailedError] if the job failed, else nil.
@@ -90,33 +94,40 @@ func (s *STTService) Status(ctx context.Context, jobID string) (*Job, error) {
 //
 // API: GET /api/v3/stt/{id}/result
 func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, error) {
-	k, ans, err := s.result(ctx, jobID)
+	t, _, err := s.result(ctx, call{jobID: jobID, class: ClassResult})
 	if errors.Is(err, ErrNotFound) && s.core.dialect.table.fallback != nil {
 		if t := s.core.dialect.table.fallback(ctx, s, jobID); t != nil {
 			return t, nil
 		}
 	}
+	return t, err
+}
+
+// result reads the result of a call's job, and the status that the answer
+// carries, "" when it has none.
+func (s *STTService) result(ctx context.Context, k call) (*Transcript, Status, error) {
+	k, ans, err := s.resultAnswer(ctx, k)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	out, err := s.core.dialect.table.decode(ans.body, s.core.dialect.unit)
 	t, status := out.transcript, out.job.Status
 	switch {
 	case err == nil && status != "" && !status.Terminal() && len(t.Segments) == 0:
-		return nil, &Error{Op: k.op, JobID: jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
+		return nil, "", &Error{Op: k.op, JobID: k.jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
 	case err != nil:
-		return nil, s.core.badAnswer(k, ans, err)
+		return nil, "", s.core.badAnswer(k, ans, err)
 	case status.Terminal() && !status.Succeeded():
 		job := out.job
-		job.ID, job.Source = jobID, SourcePoll
-		return nil, &JobFailedError{Job: job}
-	case t.JobID != "" && t.JobID != jobID:
-		return nil, s.core.badAnswer(k, ans, fmt.Errorf("it is about job %q", redact.Line(t.JobID, 128)))
+		job.ID, job.Source = k.jobID, SourcePoll
+		return nil, "", &JobFailedError{Job: job}
+	case t.JobID != "" && t.JobID != k.jobID:
+		return nil, "", s.core.badAnswer(k, ans, fmt.Errorf("it is about job %q", redact.Line(t.JobID, 128)))
 	case !out.held:
-		return nil, s.core.badAnswer(k, ans, errors.New("it holds no transcript that can be read"))
+		return nil, "", s.core.badAnswer(k, ans, errors.New("it holds no transcript that can be read"))
 	}
-	t.JobID = jobID
-	return t, nil
+	t.JobID = k.jobID
+	return t, status, nil
 }
 
 // RawResult returns the result of a job as it came, whatever it is: for an
@@ -126,26 +137,23 @@ func (s *STTService) Result(ctx context.Context, jobID string) (*Transcript, err
 //
 // API: GET /api/v3/stt/{id}/result
 func (s *STTService) RawResult(ctx context.Context, jobID string) ([]byte, error) {
-	_, ans, err := s.result(ctx, jobID)
+	_, ans, err := s.resultAnswer(ctx, call{jobID: jobID, class: ClassResult})
 	if err != nil {
 		return nil, err
 	}
 	return ans.raw, nil
 }
 
-// result fetches the result of a job.
-func (s *STTService) result(ctx context.Context, jobID string) (call, *answer, error) {
-	const op = "stt.result"
-	if err := s.ready(ctx, op); err != nil {
-		return call{}, nil, err
+// resultAnswer fetches the result of a call's job, and completes the call.
+func (s *STTService) resultAnswer(ctx context.Context, k call) (call, *answer, error) {
+	k.op = "stt.result"
+	if err := s.ready(ctx, k.op); err != nil {
+		return k, nil, err
 	}
-	if jobID == "" {
-		return call{}, nil, invalid(op, "job id", "is empty")
+	if k.jobID == "" {
+		return k, nil, invalid(k.op, "job id", "is empty")
 	}
-	k := call{
-		op: op, jobID: jobID, method: http.MethodGet, path: s.core.dialect.table.result(jobID),
-		class: ClassResult, limit: maxResult, works: true,
-	}
+	k.method, k.path, k.limit, k.works = http.MethodGet, s.core.dialect.table.result(k.jobID), maxResult, true
 	ans, err := s.core.send(ctx, k)
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusConflict) {
@@ -154,7 +162,7 @@ func (s *STTService) result(ctx context.Context, jobID string) (call, *answer, e
 		return k, nil, err
 	}
 	if ans.status == http.StatusAccepted {
-		return k, nil, &Error{Op: op, JobID: jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
+		return k, nil, &Error{Op: k.op, JobID: k.jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
 	}
 	return k, ans, nil
 }
@@ -163,12 +171,15 @@ func (s *STTService) result(ctx context.Context, jobID string) (call, *answer, e
 // to a job that an earlier process submitted. A job that failed is
 // [ErrJobFailed], and the context's end [ErrWaitEnded].
 func (s *STTService) WaitResult(ctx context.Context, jobID string, opts ...WaitOption) (*Transcript, error) {
-	job, err := s.Wait(ctx, jobID, opts...)
+	job, err := s.wait(ctx, jobID, append([]WaitOption{WantTranscript()}, opts...))
 	if err != nil {
 		return nil, err
 	}
 	if err := job.Err(); err != nil {
 		return nil, err
+	}
+	if job.Transcript != nil {
+		return job.Transcript, nil
 	}
 	return s.readyResult(ctx, job)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/watch"
@@ -36,6 +35,19 @@ func ExpectDuration(d time.Duration) WaitOption {
 	}
 }
 
+// WantTranscript says that the transcript is wanted as soon as the job has ended.
+// A poll may then ask for the result instead of the status, which finds the end
+// and fetches the transcript in one request: [Job.Transcript] holds it, or is nil
+// where the end was learned otherwise; fetch it with [STTService.Result] then. It
+// takes effect while everybody who waits for the job wants the same, and not with
+// [WithStatusPolls].
+func WantTranscript() WaitOption {
+	return func(o *watch.Options) error {
+		o.Results = true
+		return nil
+	}
+}
+
 // Wait waits for a job to end and returns it; whether it ended well is for
 // [Job.Err] or [Status.Succeeded] to say. It hears of the end from a callback or
 // from a poll, whichever comes first.
@@ -48,6 +60,10 @@ func ExpectDuration(d time.Duration) WaitOption {
 //
 // API: GET /api/v3/stt/{id}/status
 func (s *STTService) Wait(ctx context.Context, jobID string, opts ...WaitOption) (*Job, error) {
+	return s.wait(ctx, jobID, opts)
+}
+
+func (s *STTService) wait(ctx context.Context, jobID string, opts []WaitOption) (*Job, error) {
 	if err := s.ready(ctx, "stt.wait"); err != nil {
 		return nil, err
 	}
@@ -215,9 +231,14 @@ func toWatch(j Job) watch.Job {
 
 // fromWatch copies a job that the engine hands out.
 func fromWatch(j watch.Job) *Job {
+	transcript, _ := j.Result.(*Transcript)
+	if transcript != nil {
+		own := *transcript
+		transcript = &own
+	}
 	return &Job{
 		ID: j.ID, Status: Status(j.Status), Progress: j.Progress, DocumentID: j.DocumentID, Language: j.Language,
-		Duration: j.Duration, CreatedAt: j.CreatedAt, Failure: j.Failure, Source: Source(j.Source), Raw: j.Raw,
+		Duration: j.Duration, CreatedAt: j.CreatedAt, Failure: j.Failure, Source: Source(j.Source), Raw: j.Raw, Transcript: transcript,
 	}
 }
 
@@ -241,76 +262,3 @@ type Stats struct {
 // Stats returns the figures of now. It costs no request and is safe for
 // concurrent use.
 func (c *Client) Stats() Stats { return Stats(c.core.waits.Stats()) }
-
-// poller is the service as the engine that waits sees it: watch.Service.
-type poller struct{ core *core }
-
-// Turn waits for a permit of the budget.
-func (p poller) Turn(ctx context.Context) (watch.Turn, error) {
-	permit, err := p.core.acquire(ctx, ClassPoll)
-	if err != nil {
-		return nil, err
-	}
-	return turn{p.core, permit}, nil
-}
-
-// turn is a permit for one poll.
-type turn struct {
-	core   *core
-	permit Permit
-}
-
-func (t turn) Poll(ctx context.Context, id string) (watch.Job, error) {
-	job, err := t.core.status(ctx, call{jobID: id, class: ClassPoll, single: true, permit: t.permit})
-	if err != nil {
-		return watch.Job{}, err
-	}
-	return toWatch(*job), nil
-}
-
-func (t turn) GiveBack() { t.permit.Done(RateInfo{}) }
-
-// Spare leaves a quarter of each window for the rest, and spends at a pace that
-// the day can bear.
-func (p poller) Spare() (perMinute int, ok bool) {
-	perMinute, ok = DefaultLimits.PerMinute, true
-	if b, can := p.core.budget.(interface{ Snapshot() BudgetSnapshot }); can {
-		snap := b.Snapshot()
-		for _, w := range []WindowUse{snap.Minute, snap.Hour, snap.Day} {
-			ok = ok && (w.Left < 0 || 4*w.Left >= w.Limit)
-		}
-		// An hour like the last one must not take more than half of the day.
-		ok = ok && snap.BlockedUntil.IsZero() && (snap.Day.Limit == 0 || 48*snap.Hour.Used <= snap.Day.Limit)
-		if snap.Minute.Limit > 0 {
-			perMinute = snap.Minute.Limit
-		}
-	}
-	return perMinute, ok
-}
-
-// Fault says what a failed poll means for the waits.
-func (p poller) Fault(err error) watch.Fault {
-	var fault watch.Fault
-	e, ok := errors.AsType[*Error](err)
-	if ok {
-		fault.RetryAfter = e.RetryAfter
-	}
-	switch {
-	case errors.Is(err, ErrUnauthorized):
-		fault.Kind = watch.KeyRefused
-	case errors.Is(err, ErrForbidden):
-		fault.Kind = watch.NotAllowed
-	case errors.Is(err, ErrNotFound):
-		fault.Kind = watch.NotFound
-	case ok && e.StatusCode == 0 && errors.Is(err, ErrInvalid):
-		fault.Kind = watch.NotSent
-	}
-	return fault
-}
-
-// CallbacksMissing tells the log that callbacks stopped arriving.
-func (p poller) CallbacksMissing(share float64) {
-	p.core.cfg.logger.Warn(
-		"scriptix: callbacks do not arrive, jobs are polled instead; check that the callback URL is reached from outside",
-		slog.Float64("share_by_callback", share))
-}

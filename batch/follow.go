@@ -111,5 +111,10 @@ func (r *run) observe(it *item, job *scriptix.Job, err error) {
 		r.finish(it, StateInterrupted, errors.Join(ErrLedger, err))
 		return
 	}
+	if job.Transcript != nil && rec.Phase == Completed {
+		it.source = scriptix.Source(rec.Source)
+		r.deliver(it, job.Transcript, 0, 0) // the poll that found the end brought it along
+		return
+	}
 	r.advance(it, rec)
 }

@@ -181,7 +181,7 @@ func newRun(ctx context.Context, c *scriptix.Client, o Options) *run {
 	}
 	r := &run{
 		c: c, l: o.Ledger, o: o, id: newToken()[:16], dialect: c.Dialect().String(), always: context.WithoutCancel(ctx),
-		inputs: make(chan Input), again: newQueue[*item](), tasks: newQueue[func()](), watcher: c.STT.NewWatcher(),
+		inputs: make(chan Input), again: newQueue[*item](), tasks: newQueue[func()](), watcher: c.STT.NewWatcher(scriptix.WantTranscript()),
 		out: make(chan result), gone: make(chan struct{}),
 		items: make(map[string]*item), jobs: make(map[string]*item), erasing: make(map[*eraser]bool),
 	}

@@ -19,6 +19,11 @@
 // service has finished later jobs and so has overtaken it. [CallbackHealth]
 // notices that callbacks do not arrive at all.
 //
+// With few jobs, no callbacks and requests to spare a [Model] is too slow: it
+// needs 20 ends, and adds slack. [Odds] then say how likely each job has ended
+// since it was last seen running, from the first end on, and [Worth] when that
+// makes it worth a question: 12 % of its age after the last one.
+//
 // An estimate that grows could postpone a poll for ever, so each poll is
 // postponed to a bound at most: [Latest] and [Bound].
 package due

@@ -85,28 +85,6 @@ func TestGapsAreAMinuteAtLeastAndAnHourAtMostAndJitterShortensThem(t *testing.T)
 	}
 }
 
-func TestEarlyPollsGrowFromTwoSecondsToAMinute(t *testing.T) {
-	t.Parallel()
-	var age time.Duration
-	var ages []int
-	polls := 0
-	for {
-		gap, ok := due.Early(polls, age, 0, 0.5)
-		if !ok {
-			break
-		}
-		polls++
-		age += gap
-		ages = append(ages, int(age.Seconds()))
-	}
-	assert.Equal(t, []int{1, 4, 8, 14, 24, 38, 59, 90, 137}, ages)
-	gap, ok := due.Early(0, 0, time.Hour, 0)
-	assert.True(t, ok)
-	assert.InDelta(t, 58, gap.Seconds(), 1, "an hour of audio is not done in two seconds")
-	_, ok = due.Early(1, time.Hour, 0, 0)
-	assert.False(t, ok)
-}
-
 func TestPollsArePushedBackOnlySoFar(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, 15*time.Minute, due.Latest(5*time.Minute, false))

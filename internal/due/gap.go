@@ -6,9 +6,8 @@ import (
 )
 
 const (
-	minGap   = time.Minute
-	maxGap   = time.Hour
-	earlyGap = 2 * time.Second
+	minGap = time.Minute
+	maxGap = time.Hour
 
 	// maxPostponed is how far a growing estimate may postpone a poll beyond its
 	// first due time. Jobs with a long way to their first poll have more.
@@ -21,21 +20,6 @@ const (
 func Gap(age time.Duration, jitter float64) time.Duration {
 	gap := min(max(age/10, minGap), maxGap)
 	return gap - scale(gap/10, jitter)
-}
-
-// Early is the time to the next poll where requests are to spare and no
-// callback will come: it grows from two seconds, or from a twentieth of the
-// duration, to a minute. After that it is not early any more.
-func Early(polls int, age, duration time.Duration, jitter float64) (gap time.Duration, ok bool) {
-	gap = max(earlyGap, min(duration/20, minGap))
-	for range min(polls, 16) {
-		gap = gap * 3 / 2
-	}
-	gap = min(max(gap, age/4), minGap)
-	if gap == minGap && polls > 0 {
-		return 0, false
-	}
-	return gap - gap/25 - scale(gap*2/25, jitter), true
 }
 
 // Again is the time to the next request, after so many, for a job of which a

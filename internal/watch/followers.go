@@ -20,6 +20,7 @@ type subscription struct {
 type crowd struct {
 	byWatcher               map[*Watcher]*subscription
 	pending, wants, hurries int
+	results                 int // that want the end with its result
 }
 
 // wanting reports whether the subscription's watcher waits for the record now.
@@ -78,6 +79,7 @@ func (r *record) join(sub *subscription) {
 		d.crowd = &crowd{byWatcher: make(map[*Watcher]*subscription)}
 	}
 	d.crowd.byWatcher[sub.watcher] = sub
+	count(&d.crowd.results, false, sub.watcher.options.Results)
 	r.recount(sub)
 }
 
@@ -90,6 +92,7 @@ func (r *record) leave(sub *subscription) {
 		count(&c.pending, sub.pending, false)
 		count(&c.wants, sub.wants, false)
 		count(&c.hurries, sub.hurries, false)
+		count(&c.results, sub.watcher.options.Results, false)
 		if len(c.byWatcher) == 0 {
 			r.details.crowd = nil
 			r.trimDetails()
@@ -145,6 +148,15 @@ func (r *record) hurried() bool {
 	}
 	c := r.crowd()
 	return c != nil && c.hurries > 0
+}
+
+// wantsResult reports whether every follower wants the end with its result.
+func (r *record) wantsResult() bool {
+	if r.follower != nil && !r.follower.watcher.options.Results {
+		return false
+	}
+	c := r.crowd()
+	return c == nil || c.results == len(c.byWatcher)
 }
 
 // unseen reports whether a follower has a change to take.

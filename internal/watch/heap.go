@@ -20,6 +20,10 @@ func (r *record) rank() int {
 	switch {
 	case r.phase == confirming && r.asked == 0: // a failure that stays unconfirmed does not go before others
 		return 0
+	case r.reason == spare && !r.urgent:
+		return 5
+	case r.reason == spare:
+		return 4
 	case r.urgent:
 		return 1
 	case r.overtaken:

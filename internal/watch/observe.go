@@ -90,8 +90,11 @@ func (s *Scheduler) poll(r *record, job Job) {
 		s.stats.PollsWasted++
 	case due.Progress:
 		s.stats.PollsWasted++
-		r.seen = seconds32(now - r.submitted)
-		s.merge(r, job)
+		r.seen = now - r.submitted
+		s.foundRunning(now)
+		if job.ID != "" { // a result that is not ready says no more
+			s.merge(r, job)
+		}
 		if s.callbacks() && !s.model.Known() {
 			// One job at a time tells as much of the service's queue as all of them do.
 			s.resume = now + learnEvery
@@ -135,11 +138,13 @@ func (s *Scheduler) end(r *record, job Job, at time.Duration, from origin) {
 		if r.calledBack {
 			s.model.Ended(age, r.duration)
 		} else {
-			s.model.Found(age, time.Duration(r.seen)*time.Second, r.duration)
+			s.model.Found(age, r.seen, r.duration)
 		}
 		s.frontier.Ended(s.model.Key(r.submitted, r.duration))
 		s.cohorts.End(r.cohort)
+		s.odds.Ended(age, r.duration)
 		s.moved = true
+		s.foundEnd(s.now())
 	}
 	if !r.followed() {
 		s.retire(r)

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/due"
@@ -17,7 +16,8 @@ func (s *Scheduler) work(asking, ctx context.Context) {
 	defer s.attend(&at, &r)
 	turn, err := s.service.Turn(asking)
 	at = over
-	r = s.choose(asking, err)
+	var fetch bool
+	r, fetch = s.choose(asking, err)
 	if turn != nil {
 		defer turn.GiveBack() // if it was not used
 	}
@@ -25,13 +25,26 @@ func (s *Scheduler) work(asking, ctx context.Context) {
 		return
 	}
 	at = atService
-	job, err := turn.Poll(ctx, r.id)
+	var got reply
+	if fetch {
+		got.job, got.answer, got.err = turn.Fetch(ctx, r.id)
+	} else {
+		got.job, got.err = turn.Poll(ctx, r.id)
+	}
 	at = over
-	s.polled(ctx, r, job, err)
+	s.polled(ctx, r, got)
 }
 
-// choose takes out the record that is to be polled; nil: none.
-func (s *Scheduler) choose(asking context.Context, err error) *record {
+// reply is what a poll brought.
+type reply struct {
+	job    Job
+	answer Answer // where the result was asked for
+	err    error
+}
+
+// choose takes out the record that is to be polled, nil for none, and says
+// whether the poll is for its result.
+func (s *Scheduler) choose(asking context.Context, err error) (r *record, fetch bool) {
 	s.mu.Lock()
 	defer s.unlock()
 	cancelled := asking.Err() != nil // because what it asked for had ended
@@ -43,50 +56,101 @@ func (s *Scheduler) choose(asking context.Context, err error) *record {
 		if !cancelled {
 			s.unanswered(s.service.Fault(err))
 		}
-		return nil
+		return nil, false
 	}
 	now := s.now()
 	s.ripen(now)
 	for s.active > 0 && s.ready.Len() > 0 {
-		r := s.ready.top()
+		r := s.turn()
 		s.ready.remove(r)
 		if at, why := s.judge(r, now); at > now {
 			r.due, r.reason = at, why
 			s.future.push(r)
 			continue
 		}
-		r.place = polling
+		r.place, r.askedAt = polling, now
 		s.stats.PollsSent++
-		return r
+		return r, s.fetches(r, now)
 	}
 	s.polls--
-	return nil
+	return nil, false
+}
+
+// turn is the record that is due for the next poll: the most urgent one, but
+// every tenth time, while callers with deadlines have all the others, the most
+// urgent of those that nobody waits for with a deadline.
+func (s *Scheduler) turn() *record {
+	first := s.ready.top()
+	if !first.urgent {
+		s.urgentTurns = 0
+		return first
+	}
+	if s.urgentTurns++; s.urgentTurns < fairShare {
+		return first
+	}
+	s.urgentTurns = 0
+	for i, r := range s.ready.records {
+		if !r.urgent && (first.urgent || s.ready.Less(i, int(first.index))) {
+			first = r
+		}
+	}
+	return first
 }
 
 // polled takes in what a poll brought. A failed one is repeated when it is due
 // next: the scheduler is the retry.
-func (s *Scheduler) polled(ctx context.Context, r *record, job Job, err error) {
+func (s *Scheduler) polled(ctx context.Context, r *record, got reply) {
 	s.mu.Lock()
 	defer s.unlock()
 	defer s.arm()
 	s.polls--
+	s.roomAt = 0 // a request was spent
 	r.place = nowhere
-	if err != nil && ctx.Err() != nil {
+	if got.err != nil && ctx.Err() != nil {
 		// Nobody waited any more, which says nothing about the service.
 		s.stats.PollsWasted++
 		s.postpone(r, cutShort)
 		return
 	}
-	r.keepErr(err)
-	if err == nil {
-		s.failures, s.resume, r.notFound = 0, 0, 0
-		s.poll(r, job)
-		s.postpone(r, runs)
+	r.keepErr(got.err)
+	switch {
+	case got.answer == Odd:
+		s.resultOdd(r, got.err)
+	case got.err != nil:
+		s.stats.PollsWasted++
+		r.askStatus = true // whatever the failure has to do with asking for the result
+		s.foundRunning(s.now())
+		s.pollFailed(r, got.err)
+	default:
+		s.failures, s.resume = 0, 0
+		s.answered(r, got)
 		r.trim()
-		return
 	}
-	s.stats.PollsWasted++
-	s.pollFailed(r, err)
+}
+
+// answered takes in an answer that says how the job is.
+func (s *Scheduler) answered(r *record, got reply) {
+	result := got.job.Result
+	got.job.Result = nil
+	r.askStatus = got.answer == NotReady || got.answer == Unconfirmed
+	if got.answer == NoAnswer {
+		r.notFound = 0
+	} else {
+		s.odd = 0
+	}
+	switch {
+	case got.answer == Unconfirmed && !r.ended():
+		s.hold(r, result)
+		s.moveTo(r, s.now())
+		return
+	case got.answer == Ended && !r.ended():
+		s.hold(r, result)
+	case got.job.State != Succeeded:
+		s.release(r) // what a status request did not confirm
+	}
+	s.poll(r, got.job)
+	s.postpone(r, runs)
+	s.checkEstimate(r)
 }
 
 // pollFailed decides what a failed poll means for its job, and for all.
@@ -145,6 +209,9 @@ func (s *Scheduler) postpone(r *record, o outcome) {
 	}
 	r.due, r.reason = now+gap, why
 	r.firstDue = seconds32(r.due - r.submitted)
+	if why == estimated && !r.overtaken && s.few() {
+		r.due, r.reason = s.plan(r, now)
+	}
 	s.enqueue(r)
 }
 
@@ -158,13 +225,20 @@ func (s *Scheduler) nextPoll(r *record, o outcome, age time.Duration) (gap time.
 		return notFoundGaps[min(r.notFound, 2)], fixed
 	case o == cutShort:
 		// Were the job due at once, waits shorter than an answer takes would spend the budget for nothing.
-		return min(due.Again(int(r.polls-1)), due.Gap(age, rand.Float64())), fixed
+		return min(due.Again(int(r.polls-1)), due.Gap(age, s.jitter.Float64())), fixed
 	}
-	room := s.spare()
-	if gap, ok := due.Early(int(r.polls), age, r.duration, rand.Float64()); ok && room.ok {
-		return max(gap, room.gap), spare
+	return due.Gap(age, s.jitter.Float64()), estimated
+}
+
+// checkEstimate notices, once for each job, that a poll found it running though
+// it was expected to have ended.
+func (s *Scheduler) checkEstimate(r *record) {
+	expected := s.model.Expect(r.duration)
+	if r.phase != open || r.outlasted || r.seen <= expected {
+		return
 	}
-	return due.Gap(age, rand.Float64()), estimated
+	r.outlasted = true
+	s.outlived = append(s.outlived, Outlasted{JobID: r.id, Age: r.seen, Expected: expected, Next: r.due - s.now()})
 }
 
 // increment counts up to 255.

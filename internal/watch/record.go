@@ -16,6 +16,8 @@ type record struct {
 	id        string
 	submitted time.Duration
 	due       time.Duration // of the next poll
+	askedAt   time.Duration // of the last poll; 0: none
+	seen      time.Duration // the age at which a poll last found it running
 	duration  time.Duration // of the audio; 0: unknown
 	created   int64         // Unix nanoseconds, as the service said; 0: it did not
 	follower  *subscription // the first; others are in details
@@ -24,7 +26,6 @@ type record struct {
 	language  text
 
 	firstDue int32      // seconds from submitted at which the next poll was first due; 0: not planned yet
-	seen     int32      // seconds from submitted at which a poll last found it running
 	index    int32      // in its heap
 	cohort   due.Member // among the jobs that were submitted with it
 
@@ -42,13 +43,16 @@ type record struct {
 	urgent     bool // a caller with a deadline waits for it
 	overtaken  bool // the service has finished later jobs
 	calledBack bool // a callback has reported its end
+	outlasted  bool // it was logged that it takes longer than expected
+	askStatus  bool // the next question is for the status, because the result was not ready
 }
 
 // details are what few records have.
 type details struct {
-	job   Job    // the end, or a change that a follower has not seen yet; without an ID: none
-	err   error  // of the last poll
-	crowd *crowd // the followers beyond the first
+	job    Job    // the end, or a change that a follower has not seen yet; without an ID: none
+	err    error  // of the last poll
+	crowd  *crowd // the followers beyond the first
+	result any    // what a poll brought, until every follower has it
 }
 
 // phase is how far a record is. It only moves forward.
@@ -89,7 +93,7 @@ type reason uint8
 const (
 	unscheduled reason = iota // it has no due time
 	estimated                 // by the model, which may change it
-	spare                     // requests are to spare for an early poll
+	spare                     // requests are to spare to ask whether it has ended
 	fixed                     // by a back-off, which the model does not change
 )
 
@@ -153,8 +157,12 @@ func (r *record) detail() *details {
 
 // job is what a follower is handed.
 func (r *record) job() Job {
-	if r.details != nil && r.details.job.ID != "" {
-		return r.details.job
+	if d := r.details; d != nil && d.job.ID != "" {
+		job := d.job
+		if r.ended() {
+			job.Result = d.result
+		}
+		return job
 	}
 	return Job{ID: r.id, Status: r.status.String(), State: r.state(), Progress: int(r.progress), Duration: r.duration}
 }
@@ -178,7 +186,7 @@ func (r *record) trim() {
 }
 
 func (r *record) trimDetails() {
-	if d := r.details; d.job.ID == "" && d.err == nil && d.crowd == nil {
+	if d := r.details; d.job.ID == "" && d.err == nil && d.crowd == nil && d.result == nil {
 		r.details = nil
 	}
 }
@@ -248,6 +256,7 @@ const (
 // retire puts a record that nobody follows into the list from which the oldest
 // are forgotten. A job that is asked for after that costs a poll.
 func (s *Scheduler) retire(r *record) {
+	s.release(r)
 	queue, here, most := &s.idle, idleList, maxIdle
 	if r.ended() {
 		queue, here, most = &s.ended, endedList, maxEnded
@@ -270,6 +279,23 @@ func (s *Scheduler) retire(r *record) {
 		if !oldest.followed() && s.records[oldest.id] == oldest {
 			s.forget(oldest)
 		}
+	}
+}
+
+// hold keeps a result for the record's followers.
+func (s *Scheduler) hold(r *record, result any) {
+	s.release(r)
+	if result != nil {
+		r.detail().result = result
+		s.holding++
+	}
+}
+
+// release drops it.
+func (s *Scheduler) release(r *record) {
+	if r.details != nil && r.details.result != nil {
+		r.details.result = nil
+		s.holding--
 	}
 }
 

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/due"
@@ -55,12 +54,6 @@ func (s *Scheduler) moveTo(r *record, at time.Duration) {
 
 // plan computes when a job is worth its next poll, and why then.
 func (s *Scheduler) plan(r *record, now time.Duration) (at time.Duration, why reason) {
-	if r.polls == 0 {
-		if room := s.spare(); room.ok {
-			gap, _ := due.Early(0, 0, r.duration, rand.Float64())
-			return r.submitted + max(gap, room.gap), spare
-		}
-	}
 	p := prospect{
 		now: now, submitted: r.submitted, firstDue: time.Duration(r.firstDue) * time.Second,
 		expected: s.model.Expect(r.duration), polled: r.polls > 0, urgent: r.urgent,
@@ -73,7 +66,20 @@ func (s *Scheduler) plan(r *record, now time.Duration) (at time.Duration, why re
 	if r.firstDue == 0 {
 		r.firstDue = seconds32(p.firstDue)
 	}
-	return at, estimated
+	if !s.few() {
+		return at, estimated
+	}
+	worth := s.worth(r)
+	if s.free(now) > 0 {
+		return worth, spare
+	}
+	if r.polls > 0 {
+		at = max(at, worth) // no more often than with requests to spare
+	}
+	if at <= now {
+		return at, estimated
+	}
+	return min(at, now+max(due.MinAsk, (now-r.submitted)/10)), estimated // the windows move
 }
 
 // crowded is how many waiting jobs are too many to poll each at once after a
@@ -135,7 +141,7 @@ func afterPeers(p prospect, at time.Duration) time.Duration {
 
 // judge says when a record that is due should really be polled, and why then.
 func (s *Scheduler) judge(r *record, now time.Duration) (at time.Duration, why reason) {
-	if r.reason == fixed || r.overtaken || r.reason == spare && s.spare().ok {
+	if r.reason == fixed || r.overtaken {
 		return r.due, r.reason
 	}
 	return s.plan(r, now)
@@ -153,11 +159,11 @@ func (s *Scheduler) review(now time.Duration) {
 		wait = due.Grace
 	}
 	for _, r := range s.future.records {
-		if r.reason == fixed || r.reason == spare || r.overtaken {
+		if r.reason == fixed || r.overtaken {
 			continue
 		}
 		r.due, r.reason = s.plan(r, now)
-		if s.frontier.Overtook(s.model.Key(r.submitted, r.duration), margin) && !s.peersRun(r) {
+		if s.frontier.Overtook(s.model.Key(r.submitted, r.duration), margin) && !s.peersRun(r) && r.reason != spare {
 			r.overtaken = true
 			r.due = min(r.due, now+wait)
 		}
@@ -173,33 +179,4 @@ func (s *Scheduler) peersRun(r *record) bool {
 	}
 	late, known := s.cohorts.Late(r.cohort, s.health.Share())
 	return known && !late
-}
-
-// room says whether requests are to spare for polls that are not due.
-type room struct {
-	ok  bool
-	gap time.Duration // between two polls of one job
-}
-
-// spare computes the room: jobs few enough to be polled once a minute with half
-// of the minute's budget. Where callbacks arrive nothing is spent on what they
-// bring for nothing.
-func (s *Scheduler) spare() room {
-	if s.callbacks() {
-		return room{}
-	}
-	now := s.now()
-	if s.roomAt > 0 && now-s.roomAt < roomGoodFor {
-		return s.room.among(s.waiting())
-	}
-	perMinute, ok := s.service.Spare()
-	s.roomAt = now
-	s.room = room{ok: ok, gap: 2 * time.Minute / time.Duration(perMinute)}
-	return s.room.among(s.waiting())
-}
-
-func (r room) among(jobs int) room {
-	r.gap *= time.Duration(max(jobs-1, 0))
-	r.ok = r.ok && r.gap < time.Minute
-	return r
 }

@@ -569,6 +569,9 @@ func TestTightBudgetServesResultsBeforeSubmitsBeforePolls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
+		s.result = func(id string) *http.Response {
+			return response(http.StatusOK, fmt.Sprintf(`{"id":%q,"status":"completed","transcript":"Hello.","segments":[]}`, id))
+		}
 		c := s.client(scriptix.WithLimits(scriptix.Limits{PerMinute: 20, Concurrent: 4}))
 		ctx, cancel := context.WithCancel(t.Context())
 		w := c.STT.NewWatcher()
@@ -648,5 +651,55 @@ func TestParkedCallbacksStayWithinEightMebibytes(t *testing.T) {
 		defer cancel()
 		_, err = c.STT.Wait(ctx, "job_00000")
 		require.ErrorIs(t, err, scriptix.ErrWaitEnded, "the oldest went first")
+	})
+}
+
+func TestWaitsWithDeadlinesLeaveEveryTenthPollToOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := s.client(scriptix.WithLimits(scriptix.Limits{PerMinute: 2}))
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Hour)
+		defer cancel()
+		var all sync.WaitGroup
+		for i := range 100 {
+			id := fmt.Sprintf("urgent_%03d", i)
+			s.start(id, 100*time.Hour)
+			all.Go(func() {
+				_, err := c.STT.Wait(ctx, id, scriptix.SubmittedAt(time.Now().Add(-time.Hour)))
+				assert.ErrorIs(t, err, scriptix.ErrWaitEnded)
+			})
+		}
+		synctest.Wait()
+		s.start("mine", time.Second)
+		begin := time.Now()
+		w := c.STT.NewWatcher()
+		w.Add(scriptix.Job{ID: "mine", CreatedAt: time.Now().Add(-10 * time.Minute)})
+		for job, err := range w.All(t.Context()) {
+			require.NoError(t, err)
+			assert.Equal(t, scriptix.StatusCompleted, job.Status)
+		}
+		t.Logf("found after %v", time.Since(begin))
+		assert.LessOrEqual(t, time.Since(begin), 10*time.Minute, "ten polls at two a minute, and a few under way")
+		cancel()
+		all.Wait()
+	})
+}
+
+func TestAWaitThatOutlastsItsEstimateIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var logged bytes.Buffer
+		s := newService(t)
+		c := s.client(scriptix.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
+		s.start("quick", 10*time.Second)
+		s.start("slow", 10*time.Minute)
+		for _, id := range []string{"quick", "slow"} {
+			_, err := c.STT.Wait(t.Context(), id)
+			require.NoError(t, err)
+		}
+		assert.Equal(t, 1, bytes.Count(logged.Bytes(), []byte("takes longer than expected")))
+		assert.Contains(t, logged.String(), "level=INFO")
+		assert.Contains(t, logged.String(), "job_id=slow")
 	})
 }

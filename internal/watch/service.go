@@ -14,18 +14,26 @@
 //
 //   - when most jobs like it have ended, by the model, and then at gaps of a tenth
 //     of its age;
-//   - earlier, where callbacks do not come and requests are to spare;
+//   - sooner, where at most 200 jobs wait, no callbacks come and the budget's
+//     windows have requests to spare: once one chance in eight says that it has
+//     ended since it was last seen running, and after the pause that the last
+//     question in vain is followed by, whichever job that was for. An end lets
+//     those go at once that have probably ended too;
 //   - later, while callbacks arrive and the jobs submitted around it run as well,
 //     but only up to a bound;
 //   - soon, once the service has finished later jobs;
 //   - at once, when a callback reports that it failed, to confirm that, and again
 //     after 5 seconds and more while the service has not caught up;
-//   - when the sender of a callback that could not be stored has repeated it;
-//   - at once, at most every 30 seconds, when an unsigned message hints at it.
+//   - when the sender of a callback that could not be stored has repeated it.
+//
+// Where everybody who waits for a job wants its transcript, a poll for a job that
+// has probably ended asks for the result, which finds the end and fetches in one
+// request. If that was not ready, the next poll asks for the status.
 //
 // Of the jobs that are due at once those go first whose failure is to be
-// confirmed, then those for which somebody waits until a deadline, then those
-// that were overtaken. When three polls in a row bring no answer all polls pause,
+// confirmed, then those for which somebody waits until a deadline (but every
+// tenth poll is for another job), then those that were overtaken, and last those
+// that only requests to spare are for. When three polls in a row bring no answer all polls pause,
 // for up to a minute. Nothing runs while nobody waits: no goroutine, no timer.
 package watch
 
@@ -43,21 +51,62 @@ import (
 type Service interface {
 	// Turn waits for room in the budget for one poll.
 	Turn(ctx context.Context) (Turn, error)
-	// Spare returns the requests of a minute, and whether some of them are to
-	// spare for early polls.
-	Spare() (perMinute int, ok bool)
+	// Room returns what the budget's windows have left.
+	Room() Room
 	// Fault says what a failed poll means.
 	Fault(err error) Fault
 	// CallbacksMissing is called once when callbacks stop arriving.
 	CallbacksMissing(share float64)
+	// Outlasted is called once for each job that a poll found running though it
+	// was expected to have ended.
+	Outlasted(job Outlasted)
+	// ResultsNotAsked is called once when results are no longer asked for before
+	// the end of their jobs is known.
+	ResultsNotAsked()
 }
 
 // Turn is room for one poll.
 type Turn interface {
-	// Poll asks how a job is. It is called at most once.
+	// Poll asks how a job is. One of Poll and Fetch is called, at most once.
 	Poll(ctx context.Context, id string) (Job, error)
-	// GiveBack returns the room if Poll was not called, else it does nothing.
+	// Fetch asks for the result of a job that has probably ended. The error is
+	// that of the call if the answer is Odd or none.
+	Fetch(ctx context.Context, id string) (Job, Answer, error)
+	// GiveBack returns the room if it was not used, else it does nothing.
 	GiveBack()
+}
+
+// Answer is what a request for a result found.
+type Answer uint8
+
+// The answers.
+const (
+	NoAnswer    Answer = iota // none, or one about the key or its budget
+	Ended                     // the job has ended well, and Job.Result is its result
+	Unconfirmed               // Job.Result seems to be the result, but no status says that the job has ended
+	NotReady                  // the job still runs, or has failed, or is not known
+	Odd                       // anything else
+)
+
+// Room is what a budget's windows have left. The zero value says that nothing is
+// known of it.
+type Room struct {
+	Minute, Hour, Day Window
+	Submits           int  // that wait for a permit
+	Blocked           bool // by a 429
+}
+
+// Window is one window of a budget.
+type Window struct {
+	Limit      int // 0: not limited
+	Used, Left int
+}
+
+// Outlasted is a job that takes longer than expected.
+type Outlasted struct {
+	JobID         string
+	Age, Expected time.Duration
+	Next          time.Duration // from now to its next poll
 }
 
 // Fault is what a failed poll means.
@@ -99,6 +148,7 @@ type Job struct {
 	Failure              string
 	Source               string
 	Raw                  json.RawMessage
+	Result               any // what Turn.Fetch brought, until every follower has it
 }
 
 // Errors that end a watch, or a job's.

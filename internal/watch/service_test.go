@@ -24,6 +24,7 @@ type service struct {
 	latency   time.Duration
 	forgetful bool                                  // keeps no times of requests, where there are very many
 	respond   func(id string, n int) *http.Response // n counts the job's polls from 1; nil: as usual
+	result    func(id string) *http.Response        // to a request for a result; nil: as usual
 	create    func(id string) (j serviceJob, answered bool)
 	durations string    // duration_seconds of each new job
 	refuse    int       // so many requests, with a 429
@@ -152,6 +153,14 @@ func (s *service) answer(req *http.Request) *http.Response {
 	id := path[1]
 	j := s.jobs[id]
 	if path[2] == "result" {
+		if s.result != nil {
+			if r := s.result(id); r != nil {
+				return r
+			}
+		}
+		if j != nil && (time.Now().Before(j.ended) || j.failure != "") {
+			return response(http.StatusConflict, `{"error":"Conflict","message":"not completed"}`)
+		}
 		return response(http.StatusOK, fmt.Sprintf(`{"id":%q,"status":"completed","transcript":"Hello.","segments":[]}`, id))
 	}
 	s.polls++

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"iter"
+	"math/rand/v2"
 	"time"
 )
 
@@ -11,6 +12,8 @@ type Options struct {
 	Submitted time.Time
 	Duration  time.Duration // of the audio
 	Single    bool          // it follows one job, which is urgent when its context has a deadline
+	Results   bool          // ends are wanted with their results
+	Seed      uint64        // not 0: the scheduler's jitter is repeatable from now on, for tests and simulations
 }
 
 // Watcher follows a set of jobs that grows. Add and Remove may be called at any
@@ -31,6 +34,11 @@ type Watcher struct {
 
 // NewWatcher returns a watcher of no jobs.
 func (s *Scheduler) NewWatcher(o Options) *Watcher {
+	if o.Seed != 0 {
+		s.mu.Lock()
+		s.jitter = rand.New(rand.NewPCG(o.Seed, 0))
+		s.mu.Unlock()
+	}
 	return &Watcher{waits: s, options: o, wake: make(chan struct{}, 1)}
 }
 
