@@ -41,8 +41,8 @@ func (d *divider) add(k token) {
 	d.group = append(d.group, k)
 	if d.whole != nil {
 		d.whole.add(&d.group[len(d.group)-1])
-		if len(d.group) > mostTokens && !d.whole.fits() {
-			d.whole = nil
+		if k.segment != d.group[0].segment || len(d.group) > mostTokens && !d.whole.fits() {
+			d.whole = nil // segments are not joined for being long
 		}
 	}
 	if d.whole == nil && len(d.group) >= horizon {

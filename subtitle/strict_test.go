@@ -110,6 +110,14 @@ func TestShortCuesAreJoinedAndProlonged(t *testing.T) {
 	}
 }
 
+func TestSegmentsAreNotJoinedForBeingLong(t *testing.T) {
+	t.Parallel()
+	long := strings.TrimSpace(strings.Repeat("word ", 200))
+	in := transcript(seg(0, 60, "A", long), seg(61, 120, "A", long))
+	cues := subtitle.Cues(in, subtitle.Options{MaxLineLength: -1, MaxLines: -1, MaxDuration: -1, MaxCharsPerSecond: -1, MinDuration: time.Second})
+	assert.Len(t, cues, 2)
+}
+
 func TestLinesBreakAtPhrases(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
