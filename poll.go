@@ -69,6 +69,7 @@ func (p poller) Room() watch.Room {
 	}
 	snap := b.Snapshot()
 	return watch.Room{
+		Known:  true,
 		Minute: watch.Window(snap.Minute), Hour: watch.Window(snap.Hour), Day: watch.Window(snap.Day),
 		Submits: snap.Submits, Blocked: !snap.BlockedUntil.IsZero(),
 	}

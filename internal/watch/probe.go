@@ -15,10 +15,12 @@ import (
 const (
 	fewJobs      = 200 // waiting at most; more are left to the model
 	roomGoodFor  = time.Second
-	freeUnknown  = 60 // requests to spare in a minute whose limit is not known
-	ample        = 14 // requests to spare: with fewer, one that finds no result is dear
-	lastJobs     = 4  // waiting, whose own gaps keep their questions apart
 	spareLongRun = 48 // an hour may take this part of the day's limit: half of its share
+
+	freeUnknown   = 60    // requests to spare in a minute whose limit is not known
+	freeUnlimited = 6_000 // and in one that is not limited
+	ample         = 14    // requests to spare: with fewer, one that finds no result is dear
+	lastJobs      = 4     // waiting, whose own gaps keep their questions apart
 )
 
 // few reports whether questions may be asked that are not due by the model.
@@ -39,11 +41,13 @@ func (s *Scheduler) free(now time.Duration) int {
 func free(room Room, jobs int) int {
 	needed := jobs + room.Submits
 	spare := freeUnknown
-	if room.Blocked {
+	switch {
+	case room.Blocked:
 		return 0
-	}
-	if room.Minute.Limit > 0 {
+	case room.Minute.Limit > 0:
 		spare = room.Minute.Left - needed
+	case room.Known:
+		spare = freeUnlimited
 	}
 	if room.Hour.Limit > 0 {
 		spare = min(spare, room.Hour.Left/2-needed)

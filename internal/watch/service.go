@@ -91,6 +91,7 @@ const (
 // Room is what a budget's windows have left. The zero value says that nothing is
 // known of it.
 type Room struct {
+	Known             bool // whether the budget says what it has left
 	Minute, Hour, Day Window
 	Submits           int  // that wait for a permit
 	Blocked           bool // by a 429
