@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -35,6 +36,24 @@ func TestEveryCommandShowsTwoExamplesThatItUnderstands(t *testing.T) {
 			parsed, err := parser.Parse(args)
 			require.NoError(t, err, line)
 			assert.Equal(t, node.Name, strings.Fields(parsed.Command())[0], line)
+		}
+	}
+}
+
+func TestHelpIsReadableInNarrowTerminals(t *testing.T) {
+	t.Parallel()
+	e := &env{stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)}
+	for _, args := range [][]string{{}, {"transcribe"}, {"doctor"}} {
+		parser, err := newParser(t.Context(), e, new(commands))
+		require.NoError(t, err)
+		parsed, err := kong.Trace(parser, args)
+		require.NoError(t, err)
+		lines := narrowHelp(parsed, 40)
+		assert.Greater(t, len(lines), 20)
+		for _, line := range lines {
+			if !strings.HasPrefix(line, "  scriptix ") {
+				assert.LessOrEqual(t, cells(line), 40, line)
+			}
 		}
 	}
 }

@@ -87,27 +87,13 @@ func asCommand(args []string) []string {
 	return args
 }
 
-// helpCmd stands in the list of commands; asCommand turns it into the flag.
-type helpCmd struct {
-	Command string `arg:"" optional:"" help:"The command."`
-}
-
-// Help shows how it is used.
-func (*helpCmd) Help() string {
-	return `Examples:
-  scriptix help
-  scriptix help transcribe`
-}
-
-// Run says what is wrong with the call: a right one does not get here.
-func (c *helpCmd) Run() error { return usage("help takes the name of a command; see scriptix --help") }
-
 func newParser(ctx context.Context, e *env, all *commands) (*kong.Kong, error) {
 	return kong.New(all,
 		kong.Name("scriptix"),
 		kong.Description("Transcribe recordings with Scriptix. The API key is read from $"+keyVariable+" or from a file, never from a flag."),
 		kong.Vars{"base_url": defaultBaseURL, "language_default": "of earlier runs"},
 		kong.Writers(e.stdout, e.stderr),
+		kong.Help(e.help),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(e),
