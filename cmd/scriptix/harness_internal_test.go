@@ -30,6 +30,7 @@ type stage struct {
 	fake   *scriptixtest.Server
 	served answered
 	night  string // testdata/night
+	marked int    // requests, when a script counted them
 
 	mu      sync.Mutex
 	outcome scriptixtest.Outcome
@@ -247,10 +248,19 @@ func made(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// requests N: it must have seen N requests.
+// requests N: it must have seen N requests; with mark it keeps the number, and with +N there must be so many more since.
 func requests(ts *testscript.TestScript, _ bool, args []string) {
-	if got := strconv.Itoa(stageOf(ts).fake.Stats().Requests); got != args[0] {
-		ts.Fatalf("%s requests, want %s", got, args[0])
+	s, want := stageOf(ts), args[0]
+	got := s.fake.Stats().Requests
+	if want == "mark" {
+		s.marked = got
+		return
+	}
+	if more, relative := strings.CutPrefix(want, "+"); relative {
+		want, got = more, got-s.marked
+	}
+	if strconv.Itoa(got) != want {
+		ts.Fatalf("%d requests, want %s", got, args[0])
 	}
 }
 
@@ -378,16 +388,5 @@ func post(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(resp.Body.Close())
 	if got := strconv.Itoa(resp.StatusCode); got != args[0] {
 		ts.Fatalf("status %s, want %s", got, args[0])
-	}
-}
-
-// source FILE takes the variables that a file exports.
-func source(ts *testscript.TestScript, _ bool, args []string) {
-	for line := range strings.Lines(ts.ReadFile(args[0])) {
-		name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
-		if !ok {
-			ts.Fatalf("%s: %q is no variable", args[0], line)
-		}
-		ts.Setenv(name, value)
 	}
 }

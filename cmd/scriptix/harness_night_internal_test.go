@@ -58,3 +58,14 @@ func readme(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(block+"kill $!\nwait\n"), 0o600))
 }
+
+// source FILE takes the variables that a file exports.
+func source(ts *testscript.TestScript, _ bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
+		if !ok {
+			ts.Fatalf("%s: %q is no variable", args[0], line)
+		}
+		ts.Setenv(name, value)
+	}
+}
