@@ -38,6 +38,7 @@ type call struct {
 	bare   bool          // what its answer says stands in the header
 	works  bool          // the service works before it answers: WithAnswerTimeout
 	total  time.Duration // the longest an attempt may take; 0: as long as bytes move
+	holds  bool          // the caller lets go of a large answer itself, by its done
 	permit Permit        // of the budget, if the caller has it already; for a single attempt
 
 	repeat func(ctx context.Context, err error) // called before the wait for another attempt; nil: nobody asks
@@ -58,6 +59,14 @@ type answer struct {
 	raw        []byte // as it came
 	attempts   int
 	sent, size int64 // of the audio, when there was one
+	leave      func(keep int64)
+}
+
+// done says that the answer is decoded, so that another large one may be.
+func (a *answer) done() {
+	if a.leave != nil {
+		a.leave(0)
+	}
 }
 
 // Bounds of what is read of an answer.
@@ -65,6 +74,7 @@ const (
 	maxError  = 64 << 10
 	maxAnswer = 1 << 20
 	maxResult = 256 << 20
+	maxAtHand = 512 << 20 // of large answers that are read or decoded at once
 )
 
 // pollTotal bounds one attempt to ask for a status, on which others wait.
@@ -127,6 +137,7 @@ type attempt struct{ x *exchange }
 func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := a.x
 	x.attempts++
+	x.received.letGo(0)
 	x.sent, x.received = nil, received{}
 	permit, err := a.permit(req.Context())
 	if err != nil {
@@ -256,8 +267,16 @@ const largeBody = 64 << 20
 // received is the body of an answer.
 type received struct {
 	body  lenient.Body
-	err   error // why it is not whole
-	whole bool  // all of the request's body had gone out by then
+	err   error            // why it is not whole
+	whole bool             // all of the request's body had gone out by then
+	leave func(keep int64) // the gate of large answers; nil: it is none
+}
+
+// letGo makes room at the gate of large answers for all but keep bytes.
+func (r *received) letGo(keep int64) {
+	if r.leave != nil {
+		r.leave(keep)
+	}
 }
 
 // read reads an answer's body, as far as its status makes that worthwhile, and
@@ -266,6 +285,11 @@ func (a attempt) read(watchdog *audio.Watchdog, resp *http.Response) (r received
 	x := a.x
 	defer resp.Body.Close()
 	how := lenient.Reading{Header: resp.Header, Length: resp.ContentLength, Limit: maxError, Complete: func() { watchdog.Hurry(lastWords) }}
+	how.Large = func(size int64) (err error) {
+		defer watchdog.Pause()() // the service is not to blame for this wait
+		r.leave, err = x.core.atHand.Enter(x.ctx, size)
+		return err
+	}
 	accepted := resp.StatusCode >= 200 && resp.StatusCode < 300
 	switch {
 	case accepted && x.call.bare:
@@ -285,6 +309,7 @@ func (a attempt) read(watchdog *audio.Watchdog, resp *http.Response) (r received
 	if !accepted || x.call.bare {
 		r.err = nil // half a refusal is one
 	}
+	r.letGo(int64(len(r.body.Raw)))
 	r.whole = x.sent.Seal()
 	return r
 }

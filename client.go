@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/scriptix-io/scriptix-go/internal/lenient"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 	"github.com/scriptix-io/scriptix-go/internal/transport"
 	"github.com/scriptix-io/scriptix-go/internal/watch"
@@ -52,7 +53,8 @@ type core struct {
 	handler     http.Handler
 	waits       *watch.Scheduler
 	hooks       hooks
-	given       givenIDs
+	given       transport.Given
+	atHand      *lenient.Gate // what large answers pass
 	dialect     *spoken
 	secrets     []redact.Secret // of callbacks, the first one is sent
 }
@@ -78,6 +80,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
+	c.atHand = lenient.NewGate(cfg.atHand)
 	cfg.retry = cfg.retry.withDefaults()
 	cfg.key, cfg.callbackURL = "", ""
 	client := &Client{STT: &STTService{c}, Documents: &DocumentService{c}, Models: &ModelService{c}, Glossaries: &GlossaryService{c}, core: c}

@@ -268,7 +268,7 @@ func (c *core) status(ctx context.Context, k call) (*Job, error) {
 
 // read asks one of the calls that tell of a job.
 func (c *core) read(ctx context.Context, k call, r reading) (*Job, error) {
-	k.path, k.limit = r.path(k.jobID), r.limit
+	k.path, k.limit, k.holds = r.path(k.jobID), r.limit, true
 	ans, err := c.send(ctx, k)
 	if e, ok := errors.AsType[*Error](err); ok && r.early && e.StatusCode == http.StatusConflict {
 		return &Job{ID: k.jobID, Status: StatusProcessing, Source: SourcePoll}, nil
@@ -276,6 +276,7 @@ func (c *core) read(ctx context.Context, k call, r reading) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer ans.done()
 	job, err := r.job(ans.body)
 	switch {
 	case r.early && ans.status == http.StatusAccepted && (err != nil || job.Status == ""):

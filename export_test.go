@@ -20,3 +20,11 @@ func WithChunkSize(n int64) Option {
 		return nil
 	}
 }
+
+// WithAtHand makes the bound of large answers that are decoded at once small.
+func WithAtHand(n int64) Option {
+	return func(c *config) error {
+		c.atHand = n
+		return nil
+	}
+}

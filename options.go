@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/scriptix-io/scriptix-go/internal/transport"
 )
 
 // Option changes a [Client] while [New] makes it.
@@ -32,6 +33,7 @@ type config struct {
 	resumableAbove int64
 	chunkSize      int64
 	statusPolls    bool
+	atHand         int64
 	dialect        Dialect
 }
 
@@ -50,7 +52,7 @@ func newConfig(key string, opts []Option) (*config, error) {
 	}
 	cfg := &config{
 		key: key, base: base, dialect: DialectSTT, limits: DefaultLimits, logger: slog.New(slog.DiscardHandler),
-		idleTimeout: defaultIdleTimeout, answerTimeout: defaultAnswerTimeout, resumableAbove: defaultResumableAbove, chunkSize: defaultChunkSize,
+		idleTimeout: defaultIdleTimeout, answerTimeout: defaultAnswerTimeout, resumableAbove: defaultResumableAbove, chunkSize: defaultChunkSize, atHand: maxAtHand,
 	}
 	switch {
 	case strings.TrimSpace(key) == "":
@@ -100,7 +102,7 @@ func WithBaseURL(raw string) Option {
 			// url.Error quotes its input, which may hold a password.
 			return errors.New("base URL: cannot be parsed")
 		}
-		if err := secureURL(u); err != nil {
+		if err := transport.Secure(u); err != nil {
 			return fmt.Errorf("base URL: %w", err)
 		}
 		if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
@@ -286,30 +288,11 @@ func checkCallbackURL(raw string) error {
 	if err != nil {
 		return errors.New("webhook: the callback URL cannot be parsed")
 	}
-	if err := secureURL(u); err != nil {
+	if err := transport.Secure(u); err != nil {
 		return fmt.Errorf("webhook: callback URL: %w", err)
 	}
 	if u.User != nil || u.Fragment != "" {
 		return errors.New("webhook: the callback URL takes no user and no fragment")
 	}
 	return nil
-}
-
-// secureURL accepts https anywhere and http on loopback alone, because the key
-// and the transcripts' ids travel there.
-func secureURL(u *url.URL) error {
-	switch {
-	case u.Hostname() == "":
-		return errors.New("needs a scheme and a host, as https://example.com")
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
-		return nil
-	case u.Scheme == "http":
-		return fmt.Errorf("http is for loopback alone, and %s is elsewhere; use https", u.Hostname())
-	}
-	return fmt.Errorf("scheme %q is not https", u.Scheme)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

@@ -124,6 +124,9 @@ func (x *exchange) light(target *url.URL, header http.Header) (*answer, error) {
 // outcome is what the caller gets to see: the last verdict. err is how the loop
 // ended, which says more where it ended during a wait, or before any attempt.
 func (x *exchange) outcome(err error) (*answer, error) {
+	if x.last.answer == nil || !x.call.holds {
+		x.received.letGo(0)
+	}
 	switch e, ok := x.last.err.(*Error); { //nolint:errorlint // an unknown outcome stays one
 	case x.last.answer != nil:
 		return x.last.answer, nil
@@ -218,7 +221,7 @@ func (x *exchange) refused(resp *http.Response) verdict {
 
 // accepted judges a 2xx, which is a success unless it cannot be read.
 func (x *exchange) accepted(resp *http.Response) verdict {
-	ans := &answer{status: resp.StatusCode, header: resp.Header, body: x.received.body.JSON(), raw: x.received.body.Raw, attempts: x.attempts}
+	ans := &answer{status: resp.StatusCode, header: resp.Header, body: x.received.body.JSON(), raw: x.received.body.Raw, attempts: x.attempts, leave: x.received.leave}
 	ans.sent, ans.size = x.sent.Sent()
 	err := x.received.err
 	if err == nil {

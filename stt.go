@@ -110,6 +110,7 @@ func (s *STTService) result(ctx context.Context, k call) (*Transcript, Status, e
 	if err != nil {
 		return nil, "", err
 	}
+	defer ans.done()
 	out, err := s.core.dialect.table.decode(ans.body, s.core.dialect.unit)
 	t, status := out.transcript, out.job.Status
 	switch {
@@ -141,6 +142,7 @@ func (s *STTService) RawResult(ctx context.Context, jobID string) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
+	ans.done()
 	return ans.raw, nil
 }
 
@@ -154,6 +156,7 @@ func (s *STTService) resultAnswer(ctx context.Context, k call) (call, *answer, e
 		return k, nil, invalid(k.op, "job id", "is empty")
 	}
 	k.method, k.path, k.limit, k.works = http.MethodGet, s.core.dialect.table.result(k.jobID), maxResult, true
+	k.holds = true
 	ans, err := s.core.send(ctx, k)
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusConflict) {
@@ -162,6 +165,7 @@ func (s *STTService) resultAnswer(ctx context.Context, k call) (call, *answer, e
 		return k, nil, err
 	}
 	if ans.status == http.StatusAccepted {
+		ans.done()
 		return k, nil, &Error{Op: k.op, JobID: k.jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
 	}
 	return k, ans, nil

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/google/go-querystring/query"
 
@@ -148,7 +147,7 @@ func (c *core) submitted(k call, ans *answer, read func([]byte) (*Job, error)) (
 	case err != nil:
 	case job.ID == "":
 		err = errors.New("it names no job")
-	case !c.given.add(job.ID, ""):
+	case !c.given.Add(job.ID, ""):
 		err = fmt.Errorf("it names job %q, which another recording was given", redact.Line(job.ID, 128))
 	}
 	if err != nil {
@@ -199,37 +198,4 @@ func (s *STTService) fields(op string, p SubmitParams) (url.Values, error) {
 		return fields, adapt(op, p, fields)
 	}
 	return fields, nil
-}
-
-// givenIDs remembers which jobs the last submits were given, because an answer
-// that belongs to another one names that one's job.
-type givenIDs struct {
-	mu    sync.Mutex
-	by    map[string]string // what was given the job: an upload's URL, or "" for a form
-	order []string          // the oldest at next, once it is full
-	next  int
-}
-
-const mostGiven = 10_000
-
-// add notes that id was given to an upload, or to a form where that is "". It
-// fails when another one was given it.
-func (g *givenIDs) add(id, to string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if before, known := g.by[id]; known {
-		return to != "" && before == to
-	}
-	if g.by == nil {
-		g.by = make(map[string]string)
-	}
-	g.by[id] = to
-	if len(g.order) < mostGiven {
-		g.order = append(g.order, id)
-		return true
-	}
-	delete(g.by, g.order[g.next])
-	g.order[g.next] = id
-	g.next = (g.next + 1) % mostGiven
-	return true
 }

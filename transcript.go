@@ -183,7 +183,9 @@ func readSpoken(raw json.RawMessage) (text string, segments []Segment, ok bool) 
 		return lenient.Unquote(raw), nil, true
 	case '[':
 		var texts []string
-		segments = make([]Segment, 0, lenient.Elements(raw, nil))
+		// Counted first, so that the list is not copied while it grows; but a
+		// list of what is no segment shall not take more memory than it is long.
+		segments = make([]Segment, 0, min(lenient.Elements(raw, nil), len(raw)/32+1))
 		n := lenient.Elements(raw, func(element json.RawMessage) {
 			if segment, ok := reader.segment(element); ok {
 				segments = append(segments, segment)

@@ -328,7 +328,7 @@ func (u *upload) lookUp(ctx context.Context) (*Job, error) {
 	if err != nil {
 		return nil, u.core.badAnswer(k, ans, err)
 	}
-	if !u.core.given.add(jobID, u.url.String()) {
+	if !u.core.given.Add(jobID, u.url.String()) {
 		return nil, u.core.badAnswer(k, ans, fmt.Errorf("it names job %q, which another recording was given", redact.Line(jobID, 128)))
 	}
 	job := new(Job)

@@ -1,6 +1,9 @@
 package transport
 
 import (
+	"errors"
+	"fmt"
+	"net"
 	"net/url"
 	"strings"
 )
@@ -26,4 +29,23 @@ func portOf(u *url.URL) string {
 		return port
 	}
 	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+}
+
+// Secure accepts https anywhere and http on loopback alone, because the key
+// and the transcripts' ids travel there.
+func Secure(u *url.URL) error {
+	switch {
+	case u.Hostname() == "":
+		return errors.New("needs a scheme and a host, as https://example.com")
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		return nil
+	case u.Scheme == "http":
+		return fmt.Errorf("http is for loopback alone, and %s is elsewhere; use https", u.Hostname())
+	}
+	return fmt.Errorf("scheme %q is not https", u.Scheme)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

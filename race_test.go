@@ -1,0 +1,5 @@
+//go:build race
+
+package scriptix_test
+
+const raceDetector = true
