@@ -116,10 +116,15 @@ func (c *core) acquire(ctx context.Context, class Class) (Permit, error) {
 	if permit == nil && err == nil {
 		err = errors.New("the budget gave neither a permit nor an error")
 	}
-	if err != nil && (ctx.Err() != nil || errors.Is(err, ErrBudget)) {
-		return nil, err // it works, and has no room
+	failure := err
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrBudget):
+		failure = nil // it works, and has no room
+	case ctx.Err() != nil:
+		return nil, err // which says nothing about it
 	}
-	if o.record(class, probe, err) {
+	if o.record(class, probe, failure) {
 		c.cfg.logger.WarnContext(ctx, "scriptix: the request budget fails, so no request is sent until it works again", slog.String("error", c.redact.Error(err).Error()))
 	}
 	return permit, err

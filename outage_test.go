@@ -103,6 +103,31 @@ func TestABudgetThatFailsIsAskedAsAServiceThatIsDown(t *testing.T) {
 	}
 }
 
+func TestABudgetThatHasNoRoomWorksAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		key, err := scriptix.NewBudget(scriptix.Limits{PerHour: 1})
+		require.NoError(t, err)
+		p, err := key.Acquire(t.Context(), scriptix.ClassPoll)
+		require.NoError(t, err)
+		p.Done(scriptix.RateInfo{Sent: true})
+		b := &outOfOrder{Budget: key}
+		b.broken.Store(true)
+		c := newClient(t, fake, scriptix.WithBudget(b), scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 1}))
+		_, err = c.STT.Status(t.Context(), "stt_1")
+		require.ErrorContains(t, err, "connection refused")
+		b.broken.Store(false)
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for range 2 {
+			_, err = c.STT.Status(ctx, "stt_1")
+			require.ErrorIs(t, err, scriptix.ErrBudget)
+		}
+	})
+}
+
 func TestAKeeperThatFailsIsNotAskedForEachPoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
