@@ -227,7 +227,7 @@ func (c *chaos) calmDown(last time.Time) {
 // outcomes reads the last outcome of each recording, and checks that none comes
 // twice or out of order.
 func (c *chaos) outcomes(n int) map[string]fleet.Outcome {
-	ctx, cancel := context.WithTimeout(c.t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Minute)
 	defer cancel()
 	got := make(map[string]fleet.Outcome)
 	var last fleet.Cursor

@@ -49,6 +49,22 @@ func TestAnUntrueFailureIsNotBelieved(t *testing.T) {
 	assert.Equal(t, batch.StateDone, await(t, f, 1)["call-0.wav"].State)
 }
 
+func TestWithoutCallbacksThePollerFindsTheEnds(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	o := s.options()
+	o.Client = func(b scriptix.Budget) (*scriptix.Client, error) {
+		return scriptix.New(s.fake.APIKey(), scriptix.WithBaseURL(s.fake.URL()), scriptix.WithBudget(b))
+	}
+	f := s.start(t, o)
+	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 3)))
+	require.NoError(t, err)
+	for _, o := range await(t, f, 3) {
+		assert.Equal(t, batch.StateDone, o.State)
+		assert.Equal(t, scriptix.SourcePoll, o.Source)
+	}
+}
+
 func TestASourceThatIsRefusedIsRejectedWithinSecondsAndOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -30,13 +30,7 @@ func (w *work) finish(ctx context.Context, key string) {
 		return
 	}
 	defer w.process.release(key)
-	r, in, err := w.begin(ctx, key, func(r ledger.Record, _ ledger.Alive) (ledger.Record, error) {
-		if r.Phase != ledger.Completed && (r.Phase != ledger.Submitted || !r.Confirm) {
-			return r, ledger.ErrMoved
-		}
-		r.Owner = w.process.id
-		return r, nil
-	})
+	r, in, err := w.beginFinish(ctx, key)
 	if err != nil {
 		w.skipped(ctx, key, err)
 		return
@@ -51,6 +45,17 @@ func (w *work) finish(ctx context.Context, key string) {
 		return
 	}
 	w.deliver(ctx, r, in, fetched.Transcript)
+}
+
+// beginFinish makes a record whose job has ended this process's own.
+func (w *work) beginFinish(ctx context.Context, key string) (row, input, error) {
+	return w.begin(ctx, key, func(r ledger.Record, _ ledger.Alive) (ledger.Record, error) {
+		if r.Phase != ledger.Completed && (r.Phase != ledger.Submitted || !r.Confirm) {
+			return r, ledger.ErrMoved
+		}
+		r.Owner = w.process.id
+		return r, nil
+	})
 }
 
 // confirm asks the service once whether a job has failed, as a callback said.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
+	"github.com/scriptix-io/scriptix-go/internal/step"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -34,7 +35,7 @@ type poller struct {
 }
 
 func newPoller(w *work, client *scriptix.Client) *poller {
-	return &poller{work: w, client: client, watcher: client.STT.NewWatcher(), changed: make(map[string]bool), reload: true, wake: make(chan struct{}, 1)}
+	return &poller{work: w, client: client, watcher: client.STT.NewWatcher(scriptix.WantTranscript()), changed: make(map[string]bool), reload: true, wake: make(chan struct{}, 1)}
 }
 
 // run follows jobs until ctx ends.
@@ -85,7 +86,39 @@ func (p *poller) ended(ctx context.Context, job *scriptix.Job) {
 		}
 		return
 	}
-	p.insistObserve(ctx, r.Key, job)
+	if job.Transcript == nil {
+		p.insistObserve(ctx, r.Key, job)
+		return
+	}
+	p.bringHome(ctx, r.Key, job)
+}
+
+// bringHome finishes a record whose transcript came with the answer that told of
+// its job's end: to ask for the result is the better poll.
+func (p *poller) bringHome(ctx context.Context, key string, job *scriptix.Job) {
+	if !p.process.take(key) {
+		p.insistObserve(ctx, key, job)
+		return
+	}
+	defer p.process.release(key)
+	err := p.insist(ctx, key, changing{
+		change: func(r ledger.Record) (ledger.Record, error) {
+			observed, _ := step.Observe(r, job, nil, time.Now())
+			return observed, nil
+		},
+		adjust: func(_ row, _ ledger.Record, f *follows) { f.finish = false }, // if this process dies the due time brings it back
+	})
+	if err != nil {
+		return
+	}
+	r, in, err := p.beginFinish(ctx, key)
+	if err != nil {
+		p.skipped(ctx, key, err)
+		return
+	}
+	if r.Phase == ledger.Completed {
+		p.deliver(ctx, r, in, job.Transcript)
+	}
 }
 
 // noticed hears that records changed.
