@@ -36,6 +36,7 @@ type transcription struct {
 	finished []*entry
 	counts   map[batch.State]int
 	refused  int
+	hinted   map[string]bool
 	halted   error // why nothing more is sent: every other recording would fail the same way
 	sent     hours
 
@@ -55,7 +56,7 @@ func openBatch(ctx context.Context, e *env, s *service, c *callbacks, f *batchFl
 	}
 	t := &transcription{
 		env: e, flags: f, hooks: checkHooks(ctx, e, c, hooks), hint: resumeHint(e, s, c, f), health: newHealth(s),
-		waiting: make(map[string][]*entry), written: make(map[*entry]bool), uploaded: make(map[string]bool), givenUp: make(map[string]bool), counts: make(map[batch.State]int),
+		waiting: make(map[string][]*entry), written: make(map[*entry]bool), uploaded: make(map[string]bool), givenUp: make(map[string]bool), counts: make(map[batch.State]int), hinted: make(map[string]bool),
 	}
 	defer func() { //nolint:contextcheck // what is open is closed though ctx has ended
 		if err != nil {
@@ -103,6 +104,7 @@ func (t *transcription) openFiles() (err error) {
 		return err
 	}
 	t.files.sweep(out)
+	t.files.sweepSound(t.flags.ledgerPath())
 	return nil
 }
 
@@ -186,14 +188,14 @@ func (t *transcription) feed(ctx context.Context, list []recording) iter.Seq[bat
 			if ctx.Err() != nil {
 				return
 			}
-			if in, ok := t.settle(r, d); ok && !yield(in) {
+			if in, ok := t.settle(ctx, r, d); ok && !yield(in) {
 				return
 			}
 			if !d.changed || t.judge.resume {
 				continue
 			}
 			d = t.judge.successor(ctx, r, d.entry)
-			if in, ok := t.settle(r, d); ok && !yield(in) {
+			if in, ok := t.settle(ctx, r, d); ok && !yield(in) {
 				return
 			}
 		}
@@ -202,7 +204,7 @@ func (t *transcription) feed(ctx context.Context, list []recording) iter.Seq[bat
 
 // settle deals with a decision, and returns the input for the batch if there is
 // to be one.
-func (t *transcription) settle(r recording, d decision) (in batch.Input, ok bool) {
+func (t *transcription) settle(ctx context.Context, r recording, d decision) (in batch.Input, ok bool) {
 	switch d.verdict {
 	case toRefuse:
 		t.refuse(r, d)
@@ -212,19 +214,25 @@ func (t *transcription) settle(r recording, d decision) (in batch.Input, ok bool
 		return in, false
 	case toSend:
 		d.entry.length = audioLength(r.path)
+		if err := t.sound(ctx, r, &d); err != nil {
+			if ctx.Err() == nil {
+				t.reject(r, err)
+			}
+			return in, false
+		}
 		if err := t.files.save(d.entry); err != nil { // before a job is made, so that its transcript finds its way
 			t.reject(r, err)
 			return in, false
 		}
 	}
-	if info, err := os.Stat(r.path); err == nil {
+	if info, err := os.Stat(d.entry.source()); err == nil {
 		d.entry.size = info.Size()
 	}
 	t.mu.Lock()
 	t.waiting[d.key] = append(t.waiting[d.key], d.entry)
 	t.givenUp[d.key] = d.phase == batch.Abandoned
 	t.mu.Unlock()
-	return batch.Input{Audio: d.entry.audio(), Params: d.entry.Params.submit(), Key: d.key, Digest: d.entry.digest}, true
+	return batch.Input{Audio: d.entry.audio(), Params: d.entry.Params.submit(), Key: d.key, Digest: d.entry.proof(ctx)}, true
 }
 
 // sink writes the files of every recording with this content.

@@ -117,9 +117,18 @@ func (r *rehearsal) tell(ctx context.Context, one recording, d decision) error {
 			break
 		}
 		r.keys[d.key] = one.shown
-		length, err := r.length(ctx, one.path)
-		if err != nil {
-			return err
+		length, why := r.cmd.silent(ctx, one.path)
+		if why != "" {
+			r.refuse++
+			line.Would, line.Why = "refuse", why
+			words = "would be refused: " + why
+			break
+		}
+		if length == 0 {
+			var err error
+			if length, err = r.length(ctx, one.path); err != nil {
+				return err
+			}
 		}
 		r.send++
 		r.audio.add(length)

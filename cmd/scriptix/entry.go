@@ -35,8 +35,11 @@ type entry struct {
 	Size    int64  `json:"size,omitempty"`    // of the file when Key was made
 	ModTime int64  `json:"mtime,omitempty"`   // and its time, in nanoseconds; 0 when that proves nothing
 
-	digest *scriptix.Digest // of what this run has read; nil if it has not
-	shown  string           // as the user named it
+	digest  *scriptix.Digest // of what this run has read; nil if it has not
+	Recipe  string           `json:"recipe,omitempty"`  // how what is sent was made of the recording; "" until that is decided
+	Extract pathText         `json:"extract,omitempty"` // the file that is sent, where it is not the recording
+
+	shown  string // as the user named it
 	size   int64
 	length time.Duration
 }
@@ -45,10 +48,14 @@ const maxStem = 200 // bytes; a file name has 255, and a number and an extension
 
 // record returns the key under which the ledger has the entry.
 func (e *entry) record() string {
-	if e.Try == 0 || e.Key == "" {
-		return e.Key
+	if e.Key == "" {
+		return ""
 	}
-	return fmt.Sprintf("%s-%d", e.Key, e.Try+1)
+	key := e.Key + e.recipePart()
+	if e.Try == 0 {
+		return key
+	}
+	return fmt.Sprintf("%s-%d", key, e.Try+1)
 }
 
 // grain is how long after its last change a file's time proves nothing: the next
@@ -129,6 +136,8 @@ func (m *manifest) identify(e *entry, key, sum string) {
 		e.Try, e.Done = 0, false
 	}
 	e.Key, e.Sum = key, sum
+	e.dropSound()
+	e.Recipe = ""
 	m.byKey[e.record()] = append(m.byKey[e.record()], e)
 	m.bySum[sum] = append(m.bySum[sum], e)
 }
@@ -182,6 +191,7 @@ func exists(path string) bool {
 // finish notes that an entry is done, and removes what was kept for it.
 func (e *entry) finish() {
 	e.Done, e.Written = true, e.record()
+	e.dropSound()
 	if e.Spooled {
 		_ = os.Remove(string(e.Path)) // a copy of standard input
 	}
@@ -216,8 +226,8 @@ func (e *entry) complete() bool {
 // audio is what is sent. Without a path nothing can be: only the transcript of
 // its job is brought home.
 func (e *entry) audio() scriptix.Audio {
-	if e.Path != "" {
-		return scriptix.File(string(e.Path))
+	if source := e.source(); source != "" {
+		return scriptix.File(source)
 	}
 	return scriptix.Opener(e.shown, 0, func(context.Context, int64) (io.ReadCloser, error) {
 		return nil, errors.New("where the recording lies is not known here")

@@ -240,7 +240,7 @@ func (j *judge) newcomer(ctx context.Context, r recording, vessel *entry) decisi
 	vessel.Params = p
 	j.files.identify(vessel, c.key, c.sum)
 	if twin != nil {
-		vessel.Try = twin.Try
+		vessel.Try, vessel.Recipe = twin.Try, twin.Recipe
 	}
 	vessel.stamp(c)
 	return j.settle(ctx, r, vessel, vessel.record())
@@ -265,6 +265,11 @@ func (j *judge) settle(ctx context.Context, r recording, e *entry, key string) d
 	}
 	d := decision{entry: e, key: key}
 	rec, err := j.find(ctx, key)
+	if err == nil && rec.Phase == "" {
+		if rec, err = j.recallRecipe(ctx, e); rec.Phase != "" {
+			d.key = e.record()
+		}
+	}
 	if err != nil {
 		return refused(err)
 	}

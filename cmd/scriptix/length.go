@@ -6,10 +6,10 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"strconv"
-	"strings"
 	"time"
+
+	av "github.com/scriptix-io/scriptix-go/media"
 )
 
 // audioLength reads how long a recording is from the header of a WAV; 0 where
@@ -65,20 +65,14 @@ func wavLength(r io.ReaderAt, size int64) time.Duration {
 
 // probe asks ffprobe for the length of a recording; 0 where it cannot tell.
 func probe(ctx context.Context, path string) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	if strings.HasPrefix(path, "-") {
-		path = "./" + path
-	}
-	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path).Output() //nolint:gosec // the path is the user's, and no option
-	if errors.Is(err, exec.ErrNotFound) {
+	info, err := av.Probe(ctx, path)
+	if errors.Is(err, av.ErrNoFFmpeg) {
 		return 0, usage("--probe: ffprobe is not installed; it is part of ffmpeg")
 	}
-	seconds, parseErr := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-	if err != nil || parseErr != nil || seconds < 0 {
-		return 0, nil // what cannot be probed has no known length
+	if info == nil { // what cannot be probed has no known length
+		return 0, nil
 	}
-	return time.Duration(seconds * float64(time.Second)), nil
+	return info.Duration, nil
 }
 
 // hours adds up recordings, some of them of unknown length.

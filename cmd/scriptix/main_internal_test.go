@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 			"source":   source,
 			"jobid":    jobid,
 			"night":    night,
+			"sentas":   sentas,
 			"readme":   readme,
 		},
 	})

@@ -28,6 +28,9 @@ func resumeHint(e *env, s *service, c *callbacks, f *batchFlags) string {
 	if f.ResubmitAfter > 0 {
 		words = append(words, "--resubmit-after", f.ResubmitAfter.String())
 	}
+	if f.Audio != "" {
+		add("--audio", f.Audio, "auto")
+	}
 	if f.EmbedAudio {
 		words = append(words, "--embed-audio")
 	}

@@ -14,12 +14,13 @@ type transcribeCmd struct {
 	paramFlags
 	callbacks
 	batchFlags
-	Paths   []string `arg:"" optional:"" name:"path" help:"Recordings, directories or patterns; - is standard input. Without any, what the folder remembers is printed."`
-	Format  []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html (json,txt)."`
-	Include []string `placeholder:"PATTERN" sep:"none" help:"Take files of other extensions from directories too, as '*.aiff'; may be given several times."`
-	Flat    bool     `help:"All transcripts in one folder, instead of folders as the recordings lie in."`
-	Again   bool     `help:"Pay anew for recordings that were transcribed with other parameters; the transcripts get names of their own."`
-	Force   bool     `help:"Send files that are no recordings by their first bytes."`
+	Paths    []string `arg:"" optional:"" name:"path" help:"Recordings, directories or patterns; - is standard input. Without any, what the folder remembers is printed."`
+	Format   []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html (json,txt)."`
+	Include  []string `placeholder:"PATTERN" sep:"none" help:"Take files of other extensions from directories too, as '*.aiff'; may be given several times."`
+	Flat     bool     `help:"All transcripts in one folder, instead of folders as the recordings lie in."`
+	Again    bool     `help:"Pay anew for recordings that were transcribed with other parameters; the transcripts get names of their own."`
+	Channels string   `enum:"mix,split" default:"mix" placeholder:"HOW" help:"split: tell the two channels of a call apart, where the service can (${default})."`
+	Force    bool     `help:"Send files that are no recordings by their first bytes."`
 
 	dryFlags
 }
@@ -33,6 +34,8 @@ type batchFlags struct {
 	ResubmitAfter time.Duration `name:"resubmit-after" placeholder:"DURATION" help:"Send a recording again whose upload had no answer for so long. It may be billed twice (never)."`
 	EmbedAudio    bool          `name:"embed-audio" help:"Put the recording into the html page, up to 360 MiB; without, the page plays the file where it is."`
 	JSON          bool          `help:"Print one JSON object per recording."`
+
+	soundFlags
 }
 
 func (f *batchFlags) check() error {
@@ -77,6 +80,9 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	}
 	if err := c.check(); err != nil {
 		return err
+	}
+	if c.Channels == "split" {
+		return usage("--channels split: the API that this program speaks takes no channels apart, and two uploads of one call would be two bills; --diarization tells the speakers of a mixed call apart")
 	}
 	out, err := filepath.Abs(c.Out)
 	if err != nil {
