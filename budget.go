@@ -1,14 +1,6 @@
 package scriptix
 
-import (
-	"context"
-	"errors"
-	"log/slog"
-	"sync"
-	"time"
-
-	"github.com/scriptix-io/scriptix-go/budget"
-)
+import "github.com/scriptix-io/scriptix-go/budget"
 
 // The request budget of a key is the package [budget], which stands alone.
 // These are its names as a user of the client needs them.
@@ -84,84 +76,3 @@ func NewBudget(l Limits) (*KeyBudget, error) { return budget.New(l) }
 // NewBudgetFrom makes the budget of one key with the requests of an earlier
 // process in its windows: [budget.Restore]. It fails on a negative limit.
 func NewBudgetFrom(l Limits, s BudgetState) (*KeyBudget, error) { return budget.Restore(l, s) }
-
-// outages is what is known of a budget that fails by itself, because its database
-// is down for example. While it fails it is asked ever more rarely, as a service
-// that is down is, however many calls want a permit.
-type outages struct {
-	mu      sync.Mutex
-	classes [3]outage // by class
-	logged  bool      // that it fails
-}
-
-type outage struct {
-	err    error // of the last Acquire; nil: it works
-	pause  time.Duration
-	resume time.Time // no Acquire before
-}
-
-const (
-	firstOutagePause = 200 * time.Millisecond
-	maxOutagePause   = 10 * time.Second
-)
-
-// acquire asks the budget for a permit, unless it has just failed.
-func (c *core) acquire(ctx context.Context, class Class) (Permit, error) {
-	o := &c.outages
-	probe, err := o.known(class)
-	if err != nil {
-		return nil, err
-	}
-	permit, err := c.budget.Acquire(ctx, class)
-	if permit == nil && err == nil {
-		err = errors.New("the budget gave neither a permit nor an error")
-	}
-	failure := err
-	switch {
-	case err == nil:
-	case errors.Is(err, ErrBudget):
-		failure = nil // it works, and has no room
-	case ctx.Err() != nil:
-		return nil, err // which says nothing about it
-	}
-	if o.record(class, probe, failure) {
-		c.cfg.logger.WarnContext(ctx, "scriptix: the request budget fails, so no request is sent until it works again", slog.String("error", c.redact.Error(err).Error()))
-	}
-	return permit, err
-}
-
-// known returns the error of a budget that is not to be asked now. After each pause
-// one call probes whether it works again.
-func (o *outages) known(class Class) (probe bool, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	last := &o.classes[class]
-	if last.err == nil {
-		return false, nil
-	}
-	now := time.Now()
-	if now.Before(last.resume) {
-		return false, last.err
-	}
-	last.resume = now.Add(last.pause)
-	return true, nil
-}
-
-// record takes in what the budget answered, and reports whether that is to be
-// logged: once for as long as it fails.
-func (o *outages) record(class Class, probe bool, err error) (log bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	last := &o.classes[class]
-	if err == nil {
-		*last, o.logged = outage{}, false
-		return false
-	}
-	if probe || last.err == nil { // the others asked before it was known
-		last.pause = min(max(firstOutagePause, 2*last.pause), maxOutagePause)
-		last.resume = time.Now().Add(last.pause)
-	}
-	last.err = err
-	log, o.logged = !o.logged, true
-	return log
-}

@@ -198,7 +198,7 @@ func (a attempt) permit(ctx context.Context) (Permit, error) {
 		x.call.permit = nil // a redirect is another request
 		return permit, nil
 	}
-	return x.core.acquire(ctx, x.call.class)
+	return x.core.breaker.Acquire(ctx, x.call.class)
 }
 
 // settle makes an answer one that http.Client hands on as it came: a body that

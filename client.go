@@ -10,11 +10,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime"
 	"strings"
 
+	"github.com/scriptix-io/scriptix-go/budget"
 	"github.com/scriptix-io/scriptix-go/internal/lenient"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 	"github.com/scriptix-io/scriptix-go/internal/transport"
@@ -46,7 +48,7 @@ type core struct {
 	chunks      http.RoundTripper // for those of resumable uploads
 	submits     http.RoundTripper // for billed POSTs
 	budget      Budget
-	outages     outages // of the budget
+	breaker     *budget.Breaker // before the budget
 	cfg         *config
 	redact      redact.Redactor
 	callbackURL redact.Secret
@@ -80,6 +82,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
+	c.breaker = budget.NewBreaker(c.budget, c.budgetFailed)
 	c.atHand = lenient.NewGate(cfg.atHand)
 	cfg.retry = cfg.retry.withDefaults()
 	cfg.key, cfg.callbackURL = "", ""
@@ -101,6 +104,12 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 
 // CallbackURL returns the URL given to [WithWebhook], or "".
 func (c *Client) CallbackURL() string { return c.core.callbackURL() }
+
+// budgetFailed tells the log, once for as long as it lasts.
+func (c *core) budgetFailed(ctx context.Context, err error) {
+	c.cfg.logger.WarnContext(ctx, "scriptix: the request budget fails, so no request is sent until it works again",
+		slog.String("error", c.redact.Error(err).Error()))
+}
 
 // Budget returns how much of the key's request budget is used and left, without
 // a request. Of a budget given to [WithBudget] it is what that has to say in a

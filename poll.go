@@ -13,7 +13,7 @@ type poller struct{ core *core }
 
 // Turn waits for a permit of the budget.
 func (p poller) Turn(ctx context.Context) (watch.Turn, error) {
-	permit, err := p.core.acquire(ctx, ClassPoll)
+	permit, err := p.core.breaker.Acquire(ctx, ClassPoll)
 	if err != nil {
 		return nil, err
 	}

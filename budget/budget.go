@@ -16,8 +16,8 @@
 // stops every class for as long as it asks, 15 minutes at most, and halves the
 // minute; each quiet minute then gives a tenth back. [Key.Keep] stores the windows
 // ahead of the requests they count, so that a process that is killed at any moment
-// does not forget the day. How all this is computed is in internal/rate, which
-// knows no callers and no clock.
+// does not forget the day. A [Breaker] spares a budget that fails by itself. How all
+// this is computed is in internal/rate, which knows no callers and no clock.
 package budget
 
 import (
