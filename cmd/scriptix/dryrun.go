@@ -61,6 +61,7 @@ func (c *transcribeCmd) dryRun(ctx context.Context, e *env, j *judge, in *inputs
 		j.ledger = ledger
 	}
 	j.dry = true
+	in.know(j.files)
 	if text := told.words(); text != "" {
 		e.note("%s", text)
 	}

@@ -100,13 +100,11 @@ func advise(err error) string {
 
 // oneLine makes a text fit for one line of a terminal.
 func oneLine(s string) string {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ")
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return ';'
-		case unicode.IsControl(r):
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
-	}, strings.TrimSpace(s))
+	}, s)
 }

@@ -33,8 +33,8 @@ type recording struct {
 // inputs is what arguments stand for.
 type inputs struct {
 	recordings []recording
-	bad        []badEntry     // what cannot be read, or holds nothing
-	leftOut    map[string]int // files by extension
+	bad        []badEntry        // what cannot be read, or holds nothing
+	leftOut    map[string]string // absolute paths of files, and their extensions
 
 	include []string
 	seen    map[string]bool // by absolute path
@@ -49,7 +49,7 @@ type badEntry struct{ path, why string }
 // directory; none comes twice. Patterns of include take further files from
 // directories.
 func expand(args, include []string) (*inputs, error) {
-	x := &inputs{leftOut: make(map[string]int), include: include, seen: make(map[string]bool)}
+	x := &inputs{leftOut: make(map[string]string), include: include, seen: make(map[string]bool)}
 	for _, pattern := range include {
 		if _, err := filepath.Match(pattern, ""); err != nil {
 			return nil, usage("--include %s: %w", pattern, err)
@@ -145,7 +145,10 @@ func (x *inputs) directory(root string) {
 // found looks at a file of a directory.
 func (x *inputs) found(root, path string) {
 	if !x.wanted(path) {
-		x.leftOut[cmp.Or(strings.ToLower(filepath.Ext(path)), "without extension")]++
+		if abs, err := filepath.Abs(path); err == nil {
+			path = abs
+		}
+		x.leftOut[path] = cmp.Or(strings.ToLower(filepath.Ext(path)), "without extension")
 		return
 	}
 	info, err := os.Stat(path) // follows a link to a recording
@@ -240,14 +243,28 @@ func plural(why string, n int) string {
 	return why
 }
 
+// know takes the transcripts of a manifest for what they are: nobody misses them
+// among the recordings.
+func (x *inputs) know(files *manifest) {
+	for _, e := range files.entries {
+		for _, format := range formatNames {
+			delete(x.leftOut, filepath.Join(string(e.Out), e.Dir, e.Stem+"."+format))
+		}
+	}
+}
+
 // left counts the files that were left out for their extension, and says how
 // they are taken.
 func (x *inputs) left() string {
 	if len(x.leftOut) == 0 {
 		return ""
 	}
-	kinds := slices.SortedFunc(maps.Keys(x.leftOut), func(a, b string) int {
-		return cmp.Or(x.leftOut[b]-x.leftOut[a], cmp.Compare(a, b))
+	counts := make(map[string]int)
+	for _, kind := range x.leftOut {
+		counts[kind]++
+	}
+	kinds := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
 	})
 	var parts []string
 	for i, kind := range kinds {
@@ -255,7 +272,7 @@ func (x *inputs) left() string {
 			parts = append(parts, fmt.Sprintf("and %d other kinds", len(kinds)-i))
 			break
 		}
-		parts = append(parts, fmt.Sprintf("%d %s", x.leftOut[kind], oneLine(kind)))
+		parts = append(parts, fmt.Sprintf("%d %s", counts[kind], oneLine(kind)))
 	}
 	pattern := "*" + kinds[0]
 	if kinds[0] == "without extension" {

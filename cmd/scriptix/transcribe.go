@@ -125,6 +125,7 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	if err := b.enlist(ctx, j, in.recordings); err != nil {
 		return err
 	}
+	in.know(b.files)
 	b.bad, b.leftOut = in.badLines(), in.left()
 	return b.run(ctx, in.recordings, j)
 }
