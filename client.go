@@ -13,8 +13,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"runtime"
-	"strings"
 
 	"github.com/scriptix-io/scriptix-go/budget"
 	"github.com/scriptix-io/scriptix-go/internal/lenient"
@@ -69,7 +67,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 		return nil, err
 	}
 	c := &core{
-		key: redact.Keep(cfg.key), base: cfg.base, userAgent: userAgent(cfg.application), cfg: cfg,
+		key: redact.Keep(cfg.key), base: cfg.base, userAgent: transport.UserAgent(cfg.application, "scriptix-go/"+Version), cfg: cfg,
 		transport: cfg.transport, budget: cfg.budget, redact: redact.New(cfg.key, cfg.sentSecrets()...), dialect: cfg.dialect.speak(), callbackURL: redact.Keep(cfg.callbackURL),
 	}
 	if c.transport == nil {
@@ -169,17 +167,4 @@ func (s *STTService) print(w io.Writer, name string) {
 		return
 	}
 	_, _ = fmt.Fprintf(w, "%s{%s://%s}", name, s.core.base.Scheme, s.core.base.Host)
-}
-
-// userAgent is "app/1.0 scriptix-go/VERSION (go1.26; linux/amd64)".
-func userAgent(application string) string {
-	gover := runtime.Version()
-	if parts := strings.SplitN(gover, ".", 3); len(parts) == 3 {
-		gover = parts[0] + "." + parts[1]
-	}
-	ua := "scriptix-go/" + Version + " (" + gover + "; " + runtime.GOOS + "/" + runtime.GOARCH + ")"
-	if application != "" {
-		ua = application + " " + ua
-	}
-	return ua
 }

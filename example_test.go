@@ -116,6 +116,79 @@ func ExampleWithWebhook() {
 	// Output: https://jobs.example.com/scriptix
 }
 
+func ExampleWantTranscript() {
+	fake, client := startFake()
+	defer fake.Close()
+	ctx := context.Background()
+	job, err := client.STT.Submit(ctx, scriptix.Bytes("a.mp3", []byte("ID3")), scriptix.SubmitParams{Language: "en"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	w := client.STT.NewWatcher(scriptix.WantTranscript())
+	w.Add(*job)
+	for job, err := range w.All(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if !job.Status.Succeeded() {
+			continue
+		}
+		t := job.Transcript // the poll that found the end may have brought it along
+		if t == nil {
+			if t, err = client.STT.Result(ctx, job.ID); err != nil {
+				log.Fatal(err)
+			}
+		}
+		fmt.Println(len(t.Segments), "segments")
+	}
+	// Output: 2 segments
+}
+
+func ExampleClient_Waiting() {
+	fake, client := startFake()
+	defer fake.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() { _, _ = client.STT.Wait(ctx, "stt_1", scriptix.SubmittedAt(time.Now().Add(-time.Minute))) }()
+
+	for state := range client.Waiting() { // on a ticker, for a status line
+		fmt.Printf("%s: %s, asked about at %v", state.JobID, state.Reason, state.Next)
+	}
+}
+
+func ExampleWithStatusPolls() {
+	client, err := scriptix.New("key", scriptix.WithStatusPolls()) // for a service that bills each request for a result
+	fmt.Println(client, err)
+	// Output: scriptix.Client{https://api.scriptix.io} <nil>
+}
+
+func ExampleWatcher_Learn() {
+	client, err := scriptix.New("key")
+	if err != nil {
+		log.Fatal(err)
+	}
+	w := client.STT.NewWatcher()
+	for range 20 { // from what an earlier process stored
+		w.Learn(scriptix.JobTime{Took: 11 * time.Minute, Duration: 15 * time.Minute})
+	}
+	fmt.Println("jobs queue for", client.Stats().QueueTime)
+	// Output: jobs queue for 8m0s
+}
+
+func ExampleWatcher_Observe() {
+	fake, client := startFake()
+	defer fake.Close()
+	w := client.STT.NewWatcher()
+	w.Add(scriptix.Job{ID: "stt_1"})
+	// Another process receives the callbacks, and says what they brought.
+	w.Observe(scriptix.Job{ID: "stt_1", Status: scriptix.StatusCompleted, Source: scriptix.SourceWebhook}, time.Now())
+	for job, err := range w.All(context.Background()) {
+		fmt.Println(job.ID, job.Status, err)
+	}
+	// Output: stt_1 completed <nil>
+}
+
 func ExampleNew() {
 	_, err := scriptix.New("key\n")
 	fmt.Println(err)

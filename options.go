@@ -108,21 +108,9 @@ func WithBaseURL(raw string) Option {
 		if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 			return errors.New("base URL: takes scheme, host and path alone, no user, query or fragment")
 		}
-		c.base = withoutAPIPath(u)
+		c.base = transport.CutPath(u, apiPath) // which many a configuration holds already
 		return nil
 	}
-}
-
-// withoutAPIPath cuts off the path under which the endpoints lie, which many a
-// configuration holds already.
-func withoutAPIPath(u *url.URL) *url.URL {
-	escaped := strings.TrimRight(u.EscapedPath(), "/")
-	cut := *u
-	if rest, found := strings.CutSuffix(escaped, apiPath); found {
-		cut.RawPath = rest
-		cut.Path, _ = url.PathUnescape(rest) // a part of what was parsed
-	}
-	return &cut
 }
 
 // WithHTTPClient takes the transport of hc, which is not modified. Its Timeout,
@@ -152,7 +140,7 @@ func WithHTTPClient(hc *http.Client) Option {
 // [Client.Deliver].
 func WithWebhook(callbackURL string, secrets ...string) Option {
 	return func(c *config) error {
-		if err := checkCallbackURL(callbackURL); err != nil {
+		if err := transport.CheckCallback(callbackURL); err != nil {
 			return err
 		}
 		if len(secrets) == 0 {
@@ -281,18 +269,4 @@ func WithResumableAbove(n int64) Option {
 		c.resumableAbove = n
 		return nil
 	}
-}
-
-func checkCallbackURL(raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return errors.New("webhook: the callback URL cannot be parsed")
-	}
-	if err := transport.Secure(u); err != nil {
-		return fmt.Errorf("webhook: callback URL: %w", err)
-	}
-	if u.User != nil || u.Fragment != "" {
-		return errors.New("webhook: the callback URL takes no user and no fragment")
-	}
-	return nil
 }

@@ -63,11 +63,7 @@ func (t turn) GiveBack() { t.permit.Done(RateInfo{}) }
 
 // Room returns what the budget's windows have left, as far as it says.
 func (p poller) Room() watch.Room {
-	b, ok := p.core.budget.(interface{ Snapshot() BudgetSnapshot })
-	if !ok {
-		return watch.Room{}
-	}
-	snap := b.Snapshot()
+	snap := (&Client{core: p.core}).Budget()
 	return watch.Room{
 		Known:  true,
 		Minute: watch.Window(snap.Minute), Hour: watch.Window(snap.Hour), Day: watch.Window(snap.Day),

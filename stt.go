@@ -175,7 +175,7 @@ func (s *STTService) resultAnswer(ctx context.Context, k call) (call, *answer, e
 // to a job that an earlier process submitted. A job that failed is
 // [ErrJobFailed], and the context's end [ErrWaitEnded].
 func (s *STTService) WaitResult(ctx context.Context, jobID string, opts ...WaitOption) (*Transcript, error) {
-	job, err := s.wait(ctx, jobID, append([]WaitOption{WantTranscript()}, opts...))
+	job, err := s.Wait(ctx, jobID, append([]WaitOption{WantTranscript()}, opts...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
+	"github.com/scriptix-io/scriptix-go/internal/transport"
 )
 
 // SubmitParams says how a recording is to be transcribed. Fields left empty
@@ -181,7 +182,7 @@ func (s *STTService) fields(op string, p SubmitParams) (url.Values, error) {
 	}
 	if p.WebhookURL == "" {
 		p.WebhookURL = s.core.callbackURL()
-	} else if err := checkCallbackURL(p.WebhookURL); err != nil {
+	} else if err := transport.CheckCallback(p.WebhookURL); err != nil {
 		return nil, invalid(op, "webhook_url", err.Error())
 	}
 	fields, err := query.Values(p)

@@ -35,12 +35,10 @@ func ExpectDuration(d time.Duration) WaitOption {
 	}
 }
 
-// WantTranscript says that the transcript is wanted as soon as the job has ended.
-// A poll may then ask for the result instead of the status, which finds the end
-// and fetches the transcript in one request: [Job.Transcript] holds it, or is nil
-// where the end was learned otherwise; fetch it with [STTService.Result] then. It
-// takes effect while everybody who waits for the job wants the same, and not with
-// [WithStatusPolls].
+// WantTranscript says that the transcript is wanted with the end. A poll may then
+// ask for the result, which finds the end and fetches in one request, as long as
+// all who wait for the job want it: [Job.Transcript] holds it, or is nil where the
+// end was learned otherwise; fetch it with [STTService.Result] then.
 func WantTranscript() WaitOption {
 	return func(o *watch.Options) error {
 		o.Results = true
@@ -60,10 +58,6 @@ func WantTranscript() WaitOption {
 //
 // API: GET /api/v3/stt/{id}/status
 func (s *STTService) Wait(ctx context.Context, jobID string, opts ...WaitOption) (*Job, error) {
-	return s.wait(ctx, jobID, opts)
-}
-
-func (s *STTService) wait(ctx context.Context, jobID string, opts []WaitOption) (*Job, error) {
 	if err := s.ready(ctx, "stt.wait"); err != nil {
 		return nil, err
 	}
@@ -118,13 +112,14 @@ func (s *STTService) newWatcher(options watch.Options, opts []WaitOption) *Watch
 			w.err = invalid("stt.wait", "options", err.Error())
 		}
 	}
-	w.inner = s.core.waits.NewWatcher(options)
+	w.core, w.inner = s.core, s.core.waits.NewWatcher(options)
 	return w
 }
 
 // Watcher follows a set of jobs that grows. Add and Remove may be called at any
 // time, also within the loop over All; All by one goroutine at a time.
 type Watcher struct {
+	core  *core
 	inner *watch.Watcher
 	err   error // of the options: it follows nothing
 }
@@ -147,6 +142,35 @@ func (w *Watcher) Remove(ids ...string) {
 	if w.err == nil {
 		w.inner.Remove(ids...)
 	}
+}
+
+// Observe reports an end that was learned elsewhere, by a process that receives
+// the callbacks for example: All yields it, and the estimates learn from it. The
+// job's ID and Status are needed, and when it ended (zero: now); a Source of
+// [SourceWebhook] says that callbacks arrive. A job that has not ended, or that
+// nobody added, does nothing. It costs no request.
+func (w *Watcher) Observe(job Job, ended time.Time) {
+	if w.err == nil {
+		w.core.waits.Observe(toWatch(job), ended, job.Source == SourceWebhook)
+	}
+}
+
+// JobTime is how long a job took from its submission to its end, and how long its
+// audio is (0: not known).
+type JobTime struct{ Took, Duration time.Duration }
+
+// Learn teaches the client's estimates how long earlier jobs took, the oldest
+// first; the last 200 count. Without it a new process knows nothing of the
+// service's queue until 20 jobs have ended. It costs no request.
+func (w *Watcher) Learn(jobs ...JobTime) {
+	if w.err != nil {
+		return
+	}
+	ends := make([]watch.Took, len(jobs))
+	for i, job := range jobs {
+		ends[i] = watch.Took(job)
+	}
+	w.core.waits.Learn(ends)
 }
 
 // All yields each change of each job until every job added has ended or was
@@ -262,3 +286,32 @@ type Stats struct {
 // Stats returns the figures of now. It costs no request and is safe for
 // concurrent use.
 func (c *Client) Stats() Stats { return Stats(c.core.waits.Stats()) }
+
+// WaitState is a job that somebody waits for.
+type WaitState struct {
+	JobID     string
+	Since     time.Time // when it was submitted, or when the wait began if that is not known
+	LastAsked time.Time // the last request about it; zero: there was none
+	Next      time.Time // the next one, unless something ends the job or another one before
+	Reason    string    // what Next waits for: WaitsForEnd, WaitsForBudget or WaitsForService
+	Err       error     // why the last request about it failed, or nil
+}
+
+// The reasons of a [WaitState].
+const (
+	WaitsForEnd     = "expected end" // until then the job has probably not ended
+	WaitsForBudget  = "window full"  // it is due, and the key's request budget has no room
+	WaitsForService = "service down" // three requests in a row brought no answer, so that all pause
+)
+
+// Waiting yields the jobs that calls of this client wait for now, those that are
+// asked about next first. It costs no request.
+func (c *Client) Waiting() iter.Seq[WaitState] {
+	return func(yield func(WaitState) bool) {
+		for _, w := range c.core.waits.Waiting(c.Budget().NextPoll) {
+			if !yield(WaitState(w)) {
+				return
+			}
+		}
+	}
+}

@@ -589,7 +589,11 @@ func TestAResultThatLagsBehindItsCallbackIsAskedForAgain(t *testing.T) {
 		o := one(t, collect(t.Context(), newClient(t, fake), recordings(t, 1), batch.Options{}))
 		require.NoError(t, o.Err)
 		assert.Equal(t, batch.StateDone, o.State)
-		assert.Less(t, fake.Stats().Requests, 25)
+		most := 25
+		if variantOf(t).dialect != scriptix.DialectSTT {
+			most = 45 // no callback can end the wait: the job is asked about for five minutes
+		}
+		assert.Less(t, fake.Stats().Requests, most)
 	})
 }
 

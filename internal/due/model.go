@@ -12,12 +12,14 @@ const (
 	// the end at no cost.
 	Grace = 90 * time.Second
 
+	// Remembered is how many ends a Model remembers.
+	Remembered = 200
+
 	priorQueue = time.Minute
 	priorRatio = 0.2
 
-	modelEnds = 200 // ends that the model remembers
-	enough    = 20  // ends from which on the model believes them
-	refit     = 10  // ends after which the figures are computed anew
+	enough = 20 // ends from which on the model believes them
+	refit  = 10 // ends after which the figures are computed anew
 	// longest is the longest recording that is believed. Longer ones come from
 	// mistaken units.
 	longest  = 24 * time.Hour
@@ -28,9 +30,9 @@ const (
 // four jobs in five do not exceed, and a ratio of processing to duration. The
 // zero value knows the priors. It is not safe for concurrent use.
 type Model struct {
-	ends  [modelEnds]sample // a ring
-	n, at int               // how many there are, and where the next goes
-	stale int               // ends since the figures were computed
+	ends  [Remembered]sample // a ring
+	n, at int                // how many there are, and where the next goes
+	stale int                // ends since the figures were computed
 
 	queue   time.Duration // 80th percentile of what processing leaves of the ages
 	spread  time.Duration // between the 20th and the 80th percentile
@@ -43,8 +45,8 @@ type sample struct{ took, duration time.Duration }
 // Ended learns from a job of a duration (0: unknown) whose end is known exactly.
 func (m *Model) Ended(took, duration time.Duration) {
 	m.ends[m.at] = sample{max(took, 0), min(max(duration, 0), longest)}
-	m.at = (m.at + 1) % modelEnds
-	m.n = min(m.n+1, modelEnds)
+	m.at = (m.at + 1) % Remembered
+	m.n = min(m.n+1, Remembered)
 	m.stale++
 }
 

@@ -5,8 +5,49 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"runtime"
 	"strings"
 )
+
+// CheckCallback accepts URLs that callbacks may be sent to.
+func CheckCallback(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return errors.New("webhook: the callback URL cannot be parsed")
+	}
+	if err := Secure(u); err != nil {
+		return fmt.Errorf("webhook: callback URL: %w", err)
+	}
+	if u.User != nil || u.Fragment != "" {
+		return errors.New("webhook: the callback URL takes no user and no fragment")
+	}
+	return nil
+}
+
+// CutPath returns u without path at its end, and without a slash.
+func CutPath(u *url.URL, path string) *url.URL {
+	escaped := strings.TrimRight(u.EscapedPath(), "/")
+	cut := *u
+	if rest, found := strings.CutSuffix(escaped, path); found {
+		cut.RawPath = rest
+		cut.Path, _ = url.PathUnescape(rest) // a part of what was parsed
+	}
+	return &cut
+}
+
+// UserAgent is "app/1.0 library/1.0 (go1.26; linux/amd64)"; the application may be
+// empty.
+func UserAgent(application, library string) string {
+	version := runtime.Version()
+	if parts := strings.SplitN(version, ".", 3); len(parts) == 3 {
+		version = parts[0] + "." + parts[1]
+	}
+	agent := library + " (" + version + "; " + runtime.GOOS + "/" + runtime.GOARCH + ")"
+	if application != "" {
+		agent = application + " " + agent
+	}
+	return agent
+}
 
 // SameOrigin reports whether two URLs have one scheme, host and port.
 func SameOrigin(a, b *url.URL) bool {

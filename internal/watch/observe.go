@@ -116,6 +116,7 @@ const (
 	bySubmit origin = iota
 	byPoll
 	byCallback
+	elsewhere
 )
 
 // end gives a record its end, which stays, and lets the model learn from it.

@@ -68,7 +68,7 @@ func (s *Scheduler) choose(asking context.Context, err error) (r *record, fetch 
 			s.future.push(r)
 			continue
 		}
-		r.place, r.askedAt = polling, now
+		r.place, r.askedAt = polling, max(now, 1)
 		s.stats.PollsSent++
 		return r, s.fetches(r, now)
 	}
