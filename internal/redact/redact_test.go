@@ -1,7 +1,6 @@
 package redact_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -63,8 +62,6 @@ func TestASecretCannotBePrinted(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		assert.NotContains(t, fmt.Sprintf(verb, holder), key)
 	}
-	_, err := json.Marshal(holder)
-	require.Error(t, err)
 	assert.Equal(t, key, holder.Key())
 }
 
