@@ -139,7 +139,7 @@ func (x *exchange) outcome(err error) (*answer, error) {
 }
 
 // checkRetry decides whether another attempt is allowed, worth it, and in time.
-func (x *exchange) checkRetry(_ context.Context, resp *http.Response, err error) (bool, error) {
+func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	v := x.judge(resp, err)
 	if v.answer != nil {
 		x.last = v
@@ -150,7 +150,7 @@ func (x *exchange) checkRetry(_ context.Context, resp *http.Response, err error)
 	x.last = v
 	x.logFailure(v)
 	if v.again && x.call.repeat != nil {
-		x.call.repeat(x.ctx, v.err)
+		x.call.repeat(ctx, v.err)
 	}
 	return v.again, v.err
 }

@@ -26,6 +26,7 @@ import (
 // foreign is a service written for the kill test alone, on net/http and without
 // a line of the fake. Of each kind of fault it commits one in twenty.
 type foreign struct {
+	ctx    context.Context //nolint:containedctx // the life of the service, which calls back
 	secret string
 	lose   bool // callbacks, too
 	limit  int  // requests a minute
@@ -63,9 +64,9 @@ type report struct {
 	Refused, Uploads int
 }
 
-func newForeign(secret string, lose bool, limit int) *foreign {
+func newForeign(ctx context.Context, secret string, lose bool, limit int) *foreign {
 	return &foreign{
-		secret: secret, lose: lose, limit: limit, random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)),
+		ctx: ctx, secret: secret, lose: lose, limit: limit, random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)),
 		jobs: make(map[string]*foreignJob), uploads: make(map[string]*foreignUpload), whole: make(map[string]bool),
 	}
 }
@@ -314,7 +315,7 @@ func (s *foreign) call(job foreignJob) {
 	_, _ = io.WriteString(mac, body)
 	twice := s.strikes()
 	for try := range 30 {
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, job.Callback, strings.NewReader(body)) //nolint:usetesting // the service's own
+		req, err := http.NewRequestWithContext(s.ctx, http.MethodPost, job.Callback, strings.NewReader(body))
 		if err != nil {
 			return
 		}

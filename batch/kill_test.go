@@ -193,7 +193,7 @@ func serveForeign(t *testing.T, k killing) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own listener
 	require.NoError(t, err)
 	fmt.Println("listening on http://" + listener.Addr().String())
-	server := &http.Server{Handler: newForeign(k.Secret, k.Lose, k.Limit), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: newForeign(t.Context(), k.Secret, k.Lose, k.Limit), ReadHeaderTimeout: time.Minute}
 	_ = server.Serve(listener) // until it is killed
 }
 
