@@ -88,7 +88,9 @@ func (r *run) claim(it *item) {
 		if !r.takeInHand(it, rec) || r.foreign(it, rec) {
 			return
 		}
-		rec, err = r.takeOver(it, rec)
+		if rec, err = r.storeLate(it, rec); err == nil {
+			rec, err = r.takeOver(it, rec)
+		}
 	}
 	switch {
 	case err == nil:

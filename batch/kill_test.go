@@ -60,9 +60,10 @@ func TestKillsOnAForeignServicePayOnceAndLoseNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a minute")
 	}
-	k, kills := killing{Recordings: 40, Limit: 160}, 10
+	// Each kill costs the minute up to ten requests that were stored ahead and never sent.
+	k, kills, longest := killing{Recordings: 40, Limit: 160}, 10, 3*time.Second
 	if *full {
-		k, kills = killing{Recordings: 400, Limit: 300, Lose: true}, 100
+		k, kills, longest = killing{Recordings: 400, Limit: 600, Lose: true}, 100, 5*time.Second
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own listener
 	require.NoError(t, err)
@@ -77,7 +78,7 @@ func TestKillsOnAForeignServicePayOnceAndLoseNothing(t *testing.T) {
 	var killedAt []time.Time
 	k.Hold = true // the batch waits for more recordings, so that it is there to be killed
 	for range kills {
-		life := 200*time.Millisecond + rand.N(time.Duration(3)*time.Second)
+		life := 200*time.Millisecond + rand.N(longest)
 		killedAt = append(killedAt, runKilled(t, k, socket, life))
 	}
 	k.Hold = false

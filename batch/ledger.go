@@ -144,12 +144,16 @@ func CheckChange(old, r Record) error { return ledger.Check(old, r) }
 func Heard(r Record, e Event) Record { return ledger.Heard(r, e) }
 
 // Export writes all records of a ledger as JSON lines, one each, without the
-// tokens that open a callback URL or an upload.
+// tokens that open a callback URL or an upload. A job that a run of this process
+// could not store, because the ledger was away, is named all the same.
 func Export(ctx context.Context, l Ledger, w io.Writer) error {
 	enc := json.NewEncoder(w)
 	for r, err := range l.Records(ctx) {
 		if err != nil {
 			return err
+		}
+		if job, ok := unstored.get(r.Token); ok && r.JobID == "" {
+			r.JobID = job.ID
 		}
 		if err := enc.Encode(ledger.Public(r)); err != nil {
 			return fmt.Errorf("batch: export: %w", err)

@@ -570,9 +570,12 @@ func TestAJobIDThatCannotBeStoredIsReportedAndFoundByItsCallback(t *testing.T) {
 		require.ErrorIs(t, o.Err, errDisk)
 		require.ErrorContains(t, o.Err, fake.Jobs()[0].ID)
 		assert.Equal(t, fake.Jobs()[0].ID, o.JobID)
+		var lines strings.Builder
+		require.NoError(t, batch.Export(t.Context(), l, &lines))
+		assert.Contains(t, lines.String(), fake.Jobs()[0].ID)
 
 		back.Store(true)
-		o = one(t, collect(t.Context(), c, recordings(t, 1), batch.Options{Ledger: l, UnknownAfter: 24 * time.Hour}))
+		o = one(t, collect(t.Context(), c, recordings(t, 1), batch.Options{Ledger: l}))
 		require.NoError(t, o.Err)
 		assert.Equal(t, batch.StateDone, o.State)
 		assert.Len(t, fake.Jobs(), 1)

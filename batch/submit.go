@@ -94,6 +94,9 @@ func (r *run) send(it *item, rec Record, try int) step.Verdict {
 		return rec
 	})
 	if err != nil {
+		if !lastingStoreError(err) || errors.Is(err, ErrClosed) {
+			unstored.add(rec.Token, sent.Job)
+		}
 		r.finish(it, StateInterrupted, notStored(sent, err))
 		return step.Verdict{Then: step.Interrupt}
 	}
