@@ -161,6 +161,9 @@ func keep(l Ledger, b *scriptix.KeyBudget, ahead int) (stop func() error, err er
 		if err != nil {
 			return err
 		}
-		return l.StoreBudget(ctx, data)
+		if err := l.StoreBudget(ctx, data); err != nil {
+			return fmt.Errorf("%w: %w", ErrLedger, err)
+		}
+		return nil
 	}), nil
 }
