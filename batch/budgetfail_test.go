@@ -35,7 +35,7 @@ func TestNothingIsSentThatTheLedgersBudgetDoesNotKnowOf(t *testing.T) {
 		fake := scriptixtest.New(t, scriptixtest.InMemory())
 		l := &unkept{Ledger: batch.Memory()}
 		l.away.Store(true)
-		outcomes := collect(t.Context(), newClient(t, fake), recordings(20), batch.Options{Ledger: l})
+		outcomes := collect(t.Context(), newClient(t, fake), recordings(t, 20), batch.Options{Ledger: l})
 		assert.Equal(t, map[batch.State]int{batch.StateInterrupted: 20}, states(outcomes))
 		for _, o := range outcomes {
 			require.ErrorIs(t, o.Err, batch.ErrLedger)
@@ -45,7 +45,7 @@ func TestNothingIsSentThatTheLedgersBudgetDoesNotKnowOf(t *testing.T) {
 		assert.LessOrEqual(t, l.calls.Load(), int32(40), "a ledger that fails is not stormed")
 
 		l.away.Store(false)
-		outcomes = collect(t.Context(), newClient(t, fake), recordings(20), batch.Options{Ledger: l})
+		outcomes = collect(t.Context(), newClient(t, fake), recordings(t, 20), batch.Options{Ledger: l})
 		assert.Equal(t, map[batch.State]int{batch.StateDone: 20}, states(outcomes))
 	})
 }
@@ -60,7 +60,7 @@ func TestALedgerThatIsAwayDuringABatchCostsNoTranscript(t *testing.T) {
 		l := &unkept{Ledger: batch.Memory()}
 		time.AfterFunc(5*time.Minute, func() { l.away.Store(true) })
 		time.AfterFunc(65*time.Minute, func() { l.away.Store(false) })
-		outcomes := collect(t.Context(), newClient(t, fake), recordings(10), batch.Options{Ledger: l})
+		outcomes := collect(t.Context(), newClient(t, fake), recordings(t, 10), batch.Options{Ledger: l})
 		assert.Equal(t, map[batch.State]int{batch.StateDone: 10}, states(outcomes))
 		assert.Less(t, l.calls.Load(), int32(1000), "a ledger that fails is not stormed")
 	})

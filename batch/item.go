@@ -43,7 +43,7 @@ func (r *run) begin(input Input) {
 	key, digest := input.Key, input.Digest
 	if key == "" {
 		var err error
-		if key, digest, err = keyOf(r.ctx, input.Audio, input.Params); err != nil {
+		if key, digest, err = r.keyOf(input); err != nil {
 			o := Outcome{Input: input, State: StateRejected, Err: err}
 			if r.ctx.Err() != nil {
 				o.State, o.Err = StateInterrupted, r.stopped()
@@ -66,6 +66,18 @@ func (r *run) begin(input Input) {
 	r.items[key] = it
 	r.mu.Unlock()
 	r.claim(it)
+}
+
+// keyOf is the key of an input. A panic of its reader stops the run, and the
+// input is yielded as interrupted.
+func (r *run) keyOf(input Input) (key string, digest *scriptix.Digest, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			r.caught(panicked)
+			err = errPanicked
+		}
+	}()
+	return keyOf(r.ctx, input.Audio, input.Params)
 }
 
 // claim makes the item's record, or finds what an earlier run has left of it. A

@@ -80,10 +80,12 @@ var (
 // five seconds for its answer, and what is in flight is yielded as interrupted.
 // Inputs not yet taken from in are not yielded. Leaving the loop stops the same
 // way. Either way nothing is lost, and no goroutine stays: in is pulled from
-// one, so it must not block for ever. When in panics, that stops the run as ctx
-// does, and comes out of the loop over Run in the end. When the ledger fails the inputs
-// concerned are yielded with the error; nothing is sent that it has not stored.
-// A key that is refused, or a quota that is used up, rejects what is left
+// one, so it must not block for ever. When in panics, or a function, a reader or a
+// ledger of the caller's, that stops the run as ctx does, and comes out of the
+// loop over Run in the end. When the ledger fails the inputs concerned are
+// yielded with the error; nothing is sent that it has not stored. A job's id that
+// arrived is stored for as long as ctx lasts, however long the ledger is away. A
+// key that is refused, or a quota that is used up, rejects what is left
 // without trying. Other failures of a submit that made no job are tried again for
 // a quarter of an hour, so that an outage stops the batch and does not fail it.
 //
@@ -224,20 +226,22 @@ func (r *run) start(in iter.Seq[Input]) {
 // of it once the outcomes of the rest were yielded.
 func (r *run) work(f func()) {
 	r.wg.Go(func() {
-		defer func() {
-			panicked := recover()
-			if panicked == nil {
-				return
-			}
-			r.mu.Lock()
-			if r.panicked == nil {
-				r.panicked = panicked
-			}
-			r.mu.Unlock()
-			r.cancel(errPanicked)
-		}()
+		defer func() { r.caught(recover()) }()
 		f()
 	})
+}
+
+// caught keeps the first panic, and stops the run.
+func (r *run) caught(panicked any) {
+	if panicked == nil {
+		return
+	}
+	r.mu.Lock()
+	if r.panicked == nil {
+		r.panicked = panicked
+	}
+	r.mu.Unlock()
+	r.cancel(errPanicked)
 }
 
 // leave ends the run and waits for all of it.
