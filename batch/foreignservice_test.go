@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,9 +37,11 @@ type foreign struct {
 	jobs    map[string]*foreignJob
 	uploads map[string]*foreignUpload
 	whole   map[string]bool // tokens of which all the audio arrived
+	cut     map[string]bool // tokens whose connection was cut while a form arrived: its rest may lie in the socket
 	times   []time.Time     // of all requests
 	refused int
 	calm    bool // no more faults
+	busy    atomic.Bool
 }
 
 type foreignJob struct {
@@ -59,7 +62,7 @@ type foreignUpload struct {
 // report is what the test asks of the service.
 type report struct {
 	Jobs             []foreignJob
-	Whole            map[string]bool
+	Whole, Cut       map[string]bool
 	Requests, Most   int // Most: in any minute
 	Refused, Uploads int
 }
@@ -67,7 +70,7 @@ type report struct {
 func newForeign(ctx context.Context, secret string, lose bool, limit int) *foreign {
 	return &foreign{
 		ctx: ctx, secret: secret, lose: lose, limit: limit, random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)),
-		jobs: make(map[string]*foreignJob), uploads: make(map[string]*foreignUpload), whole: make(map[string]bool),
+		jobs: make(map[string]*foreignJob), uploads: make(map[string]*foreignUpload), whole: make(map[string]bool), cut: make(map[string]bool),
 	}
 }
 
@@ -90,12 +93,12 @@ func (s *foreign) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
+	case path == "/stt":
+		s.submit(w, r)
 	case s.strikes():
 		cutOff(w) // before anything is read
 	case r.Method == http.MethodGet && s.strikes():
 		answer(w, http.StatusBadGateway, `<html>bad gateway</html>`)
-	case path == "/stt":
-		s.submit(w, r)
 	case path == "/files/":
 		s.create(w, r)
 	case strings.HasPrefix(path, "/files/"):
@@ -126,10 +129,14 @@ func (s *foreign) admit() bool {
 }
 
 func (s *foreign) submit(w http.ResponseWriter, r *http.Request) {
-	if s.strikes() {
-		_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength/2)
+	if early := s.strikes(); early || s.strikes() {
+		head := make([]byte, min(r.ContentLength, 1000)) // the fields
+		n, _ := io.ReadFull(r.Body, head)
+		s.cutting(head[:n])
+		if !early {
+			_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength/2)
+		}
 		cutOff(w)
-		return
 	}
 	fields, audio, err := readForm(r)
 	if err != nil {
@@ -139,7 +146,7 @@ func (s *foreign) submit(w http.ResponseWriter, r *http.Request) {
 	s.whole[tokenIn(fields["webhook_url"])] = true
 	s.mu.Unlock()
 	switch {
-	case s.strikes():
+	case s.strikes() && s.busy.CompareAndSwap(false, true): // once, because each halves the minute
 		w.Header().Set("Retry-After", "1")
 		answer(w, http.StatusTooManyRequests, `{"error":"RATE_LIMIT_EXCEEDED"}`)
 		return
@@ -343,7 +350,7 @@ func (s *foreign) control(w http.ResponseWriter, _ *http.Request, what string) {
 		}
 		return
 	}
-	r := report{Whole: s.whole, Requests: len(s.times), Refused: s.refused, Uploads: len(s.uploads)}
+	r := report{Whole: s.whole, Cut: s.cut, Requests: len(s.times), Refused: s.refused, Uploads: len(s.uploads)}
 	for _, job := range s.jobs {
 		r.Jobs = append(r.Jobs, *job)
 	}
@@ -390,6 +397,15 @@ func answer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
+}
+
+// cutting notes whose form is cut. What the client has handed over by then is
+// not known here.
+func (s *foreign) cutting(head []byte) {
+	_, after, _ := bytes.Cut(head, []byte("scriptix_token="))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut[string(after[:min(32, len(after))])] = true
 }
 
 // cutOff ends the connection without an answer.
