@@ -158,7 +158,8 @@ func (c *changing) Claim(ctx context.Context, r batch.Record) (batch.Record, boo
 
 func TestARecordingThatChangesAfterItWasKeyedIsNotPaidForUnderThatKey(t *testing.T) {
 	t.Parallel()
-	was, is := makeWAV(1, 10_000_000), makeWAV(2, 10_000_000) // more than the sockets between hold
+	was, is := makeWAV(1, 4000), makeWAV(2, 4000)
+	long, other := makeWAV(1, 10_000_000), makeWAV(2, 10_000_000) // more than the sockets between hold
 	for name, c := range map[string]struct {
 		resumable bool
 		touched   time.Duration // before it is keyed
@@ -172,14 +173,17 @@ func TestARecordingThatChangesAfterItWasKeyedIsNotPaidForUnderThatKey(t *testing
 		"replaced by another file":                 {touched: time.Hour, change: replaced(is)},
 		"overwritten before a resumable upload":    {resumable: true, change: overwritten(is)},
 		"replaced before a resumable upload":       {resumable: true, touched: time.Hour, change: replaced(is)},
-		"overwritten while it is sent":             {during: true, change: overwritten(is)},
-		"overwritten during a resumable upload":    {resumable: true, during: true, change: overwritten(is)},
-		"overwritten while it is sent, by name":    {during: true, named: true, touched: time.Hour, change: overwritten(is)},
-		"overwritten while it is resumed, by name": {resumable: true, during: true, named: true, touched: time.Hour, change: overwritten(is)},
+		"overwritten while it is sent":             {during: true, change: overwritten(other)},
+		"overwritten during a resumable upload":    {resumable: true, during: true, change: overwritten(other)},
+		"overwritten while it is sent, by name":    {during: true, named: true, touched: time.Hour, change: overwritten(other)},
+		"overwritten while it is resumed, by name": {resumable: true, during: true, named: true, touched: time.Hour, change: overwritten(other)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(t.TempDir(), "a.wav")
+			path, was, is := filepath.Join(t.TempDir(), "a.wav"), was, is
+			if c.during {
+				was, is = long, other
+			}
 			require.NoError(t, os.WriteFile(path, was, 0o600))
 			then := time.Now().Add(-c.touched)
 			require.NoError(t, os.Chtimes(path, then, then))
