@@ -30,7 +30,7 @@ func writeTranscript(w io.Writer, size int, words bool) {
 		if i == 0 {
 			comma = ""
 		}
-		m := 0
+		var m int
 		if words {
 			m, _ = fmt.Fprintf(w, `%s{"start":%d.5,"end":%d.25,"text":"hello there my friend","speaker":"Speaker %d","confidence":0.9,"words":[`, comma, i, i+1, i%3)
 			for j, word := range strings.Fields("hello there my friend") {
@@ -74,6 +74,7 @@ func fetchResult(url string) {
 // The peak of a process that fetches one result is bounded by a multiple of the
 // answer. RESULT_MIB makes it larger than the test's own 24 MiB.
 func TestResultTakesLittleMoreMemoryThanItIsLong(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" || raceDetector {
 		t.Skip("reads /proc, and the race detector takes memory of its own")
 	}
@@ -84,6 +85,7 @@ func TestResultTakesLittleMoreMemoryThanItIsLong(t *testing.T) {
 	for _, words := range []bool{true, false} {
 		for _, known := range []bool{true, false} {
 			t.Run(fmt.Sprintf("words %t, length known %t", words, known), func(t *testing.T) {
+				t.Parallel()
 				file := t.TempDir() + "/result.json"
 				f, err := os.Create(file)
 				require.NoError(t, err)

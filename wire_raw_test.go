@@ -43,7 +43,7 @@ func (x *rawExchange) answer(status int, body string) {
 // and reports whether the connection lives on.
 func serveRaw(t *testing.T, secure bool, handle func(x *rawExchange) bool) *rawServer {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s := &rawServer{url: "http://" + listener.Addr().String(), client: &http.Client{Transport: new(http.Transport)}}
 	if secure {

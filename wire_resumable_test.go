@@ -3,7 +3,6 @@ package scriptix_test
 import (
 	"context"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -186,7 +185,7 @@ func TestServiceThatStoresNothingAndSaysNothingIsGivenUp(t *testing.T) {
 	_, err := server.connect(t, quick).STT.Submit(t.Context(), tape{3000}.audio(), english, scriptix.Resumable())
 	interruption(t, err)
 	assert.LessOrEqual(t, patches, 5)
-	assert.True(t, strings.Contains(err.Error(), "no Upload-Offset"), err)
+	assert.ErrorContains(t, err, "no Upload-Offset")
 }
 
 func TestJobOfAnotherUploadIsNotTaken(t *testing.T) {

@@ -80,7 +80,7 @@ func TestRoundTripperThatSaysNothingOfTheLengthIsRead(t *testing.T) {
 		if r.Body != nil {
 			_, _ = io.Copy(io.Discard, r.Body)
 		}
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"id":"stt_1","status":"queued"}`))}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"id":"stt_1","status":"queued"}`))}, nil
 	})}
 	c, err := scriptix.New(testKey, scriptix.WithBaseURL("http://127.0.0.1:1"), scriptix.WithHTTPClient(client))
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -85,9 +86,7 @@ func (x *exchange) onTheWire(a answer, whole bool) []byte {
 	header := make(http.Header)
 	header.Set("X-Request-Id", x.seen.ID)
 	for _, more := range []http.Header{x.limits, a.header} {
-		for name, values := range more {
-			header[name] = values
-		}
+		maps.Copy(header, more)
 	}
 	if t := contentType(a.body); t != "" {
 		header.Set("Content-Type", t)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -81,8 +82,8 @@ func decoded(src io.Reader, header http.Header) (io.Reader, error) {
 			}
 		}
 	}
-	for i := len(codings) - 1; i >= 0; i-- {
-		src = &inflater{src: bufio.NewReader(src), coding: codings[i]}
+	for _, coding := range slices.Backward(codings) {
+		src = &inflater{src: bufio.NewReader(src), coding: coding}
 	}
 	return src, nil
 }
