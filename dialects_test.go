@@ -254,6 +254,8 @@ func TestASubmitOfAURLThatWentOutWholeIsNeverRepeated(t *testing.T) {
 			_, err = client.STT.Submit(t.Context(), scriptix.FromURL("https://media.example/a.mp3"), scriptix.SubmitParams{Language: "en"})
 			require.Error(t, err)
 			assert.Equal(t, c.unknown, errors.Is(err, scriptix.ErrUnknownOutcome), "%v", err)
+			mu.Lock()
+			defer mu.Unlock()
 			assert.Equal(t, 1, posts)
 		})
 	}
