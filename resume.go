@@ -182,11 +182,7 @@ func (u *upload) metadata(ctx context.Context, fields url.Values) (string, error
 	if err != nil {
 		return "", err
 	}
-	metadata, refused := audio.Metadata(fields, u.part.Audio.Name(), kind)
-	if refused != "" {
-		return "", invalid("stt.submit", refused, "must have one value and a plain name in a resumable upload")
-	}
-	return metadata, nil
+	return uploadMetadata(fields, u.part.Audio.Name(), kind)
 }
 
 // uploadToken is what has to be remembered of an upload to go on with it.

@@ -339,7 +339,7 @@ func (u *upload) lookUp(ctx context.Context) (*Job, error) {
 	if job.Status == "" {
 		job.Status = StatusUploaded
 	}
-	u.core.accepted(ctx, job)
+	u.core.waits.Submitted(toWatch(*job))
 	return job, nil
 }
 

@@ -60,7 +60,7 @@ func (t *term) begin(ctx context.Context, r *running) {
 	r.fleet.store.log.InfoContext(ctx, "fleet: this process leads its account", "process", r.process.id)
 	leading, cancel := context.WithCancel(ctx)
 	t.cancel = cancel
-	poller := newPoller(r.work, r.polls)
+	poller := newPoller(r.work, r.polls, r.pollsMade)
 	pump := &pump{work: r.work, poller: poller}
 	news := make(chan struct{}, 1)
 	t.wg.Go(func() {

@@ -19,6 +19,8 @@ const (
 	gatherFor   = 200 * time.Millisecond // notices, before their records are read
 	loadPage    = 2000
 	observers   = 4 // ends that are stored at once
+	// senderTries is how long the service goes on sending a callback that nobody accepts.
+	senderTries = 22 * time.Minute
 )
 
 // poller follows the jobs that run, in the account's leader. It asks through a
@@ -26,6 +28,7 @@ const (
 type poller struct {
 	*work
 	client  *scriptix.Client
+	made    time.Time // when the client was
 	watcher *scriptix.Watcher
 
 	mu      sync.Mutex
@@ -34,8 +37,8 @@ type poller struct {
 	wake    chan struct{}
 }
 
-func newPoller(w *work, client *scriptix.Client) *poller {
-	return &poller{work: w, client: client, watcher: client.STT.NewWatcher(scriptix.WantTranscript()), changed: make(map[string]bool), reload: true, wake: make(chan struct{}, 1)}
+func newPoller(w *work, client *scriptix.Client, made time.Time) *poller {
+	return &poller{work: w, client: client, made: made, watcher: client.STT.NewWatcher(scriptix.WantTranscript()), changed: make(map[string]bool), reload: true, wake: make(chan struct{}, 1)}
 }
 
 // run follows jobs until ctx ends.
@@ -218,7 +221,7 @@ func (p *poller) follow(found []row) {
 		switch {
 		case r.JobID == "":
 		case r.Phase == ledger.Submitted && !r.Confirm:
-			running = append(running, scriptix.Job{ID: r.JobID, CreatedAt: r.SubmittedAt, Duration: r.Duration})
+			running = append(running, scriptix.Job{ID: r.JobID, CreatedAt: p.since(r.SubmittedAt), Duration: r.Duration})
 		case r.Source == string(scriptix.SourceWebhook) && (r.Phase == ledger.Completed || r.Phase == ledger.Done):
 			p.tell(r)
 		default:
@@ -231,6 +234,17 @@ func (p *poller) follow(found []row) {
 	if len(over) > 0 {
 		p.watcher.Remove(over...)
 	}
+}
+
+// since is when the watcher is to take a job as submitted. Of one that should
+// have ended before its client was made it would think that the callback found
+// no receiver, and wait for the sender's next tries, the last after 21 minutes.
+// But the receivers were there: the callback is lost, or is on its way.
+func (p *poller) since(submitted time.Time) time.Time {
+	if made := p.made; submitted.Before(made) && made.Sub(submitted) < senderTries {
+		return made
+	}
+	return submitted
 }
 
 // tell has the watcher hear of an end that a receiver heard of: whoever never

@@ -14,15 +14,16 @@ import (
 
 // running is a fleet between Start and Stop.
 type running struct {
-	fleet   *Fleet
-	process *process
-	work    *work            // nil without a client
-	polls   *scriptix.Client // of the leader's poller
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
-	stop    []func() // of subscriptions
-	over    chan struct{}
-	started atomic.Bool // River runs
+	fleet     *Fleet
+	process   *process
+	work      *work            // nil without a client
+	polls     *scriptix.Client // of the leader's poller
+	pollsMade time.Time
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup
+	stop      []func() // of subscriptions
+	over      chan struct{}
+	started   atomic.Bool // River runs
 
 	stopOnce sync.Once
 	stopped  error
@@ -106,6 +107,7 @@ func (r *running) startWork(ctx, always context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.pollsMade = time.Now()
 	if r.polls, err = f.newClient(); err != nil {
 		return err
 	}
