@@ -230,7 +230,7 @@ func (c *core) probe(ctx context.Context, k call) error {
 	if _, sure := c.dialect.current(); sure {
 		return nil
 	}
-	_, err := c.send(ctx, call{op: k.op, method: http.MethodGet, path: c.dialect.table.probe(), class: k.class})
+	_, err := c.send(ctx, call{op: "dialect.probe", method: http.MethodGet, path: c.dialect.table.probe(), class: k.class})
 	if accepts(err) {
 		return nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -144,8 +145,8 @@ func again(ctx context.Context, e *env, s *service, c *callbacks, f *batchFlags,
 	if err != nil {
 		return err
 	}
-	if s.Plan == "" && memory != nil {
-		s.Plan = memory.Plan
+	if memory != nil {
+		s.Plan, s.Dialect = cmp.Or(s.Plan, memory.Plan), cmp.Or(s.Dialect, memory.Dialect)
 	}
 	t, err := openBatch(ctx, e, s, c, f)
 	if err != nil {

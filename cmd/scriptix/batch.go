@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -74,16 +75,33 @@ func openBatch(ctx context.Context, e *env, s *service, c *callbacks, f *batchFl
 	if t.hooks != nil {
 		opts = append(opts, scriptix.WithWebhook(c.callbackURL(t.hooks), secrets.values...))
 	}
-	if t.client, err = s.client(e, opts...); err != nil || t.hooks == nil {
+	if t.client, err = s.client(e, opts...); err != nil {
 		return t, err
 	}
-	h, err := batch.NewHandler(t.client, t.ledger, secrets.values...)
-	if err != nil {
-		return nil, usage("%s: %w", secrets.place, err)
+	if f.Erase && errors.Is(t.client.STT.Delete(ctx, ""), scriptix.ErrUnsupported) { // which sends nothing
+		return nil, usage("--erase: the %s API cannot erase jobs; scriptix documents delete erases their documents", t.client.Dialect())
 	}
-	t.client.OnEvent(t.health.called)
+	if t.hooks == nil {
+		return t, nil
+	}
+	return t, t.receive(secrets)
+}
+
+// receive takes callbacks in: signed ones into the ledger, others as hints.
+func (t *transcription) receive(secrets found) error {
+	var h http.Handler
+	var err error
+	if t.client.Dialect().SignedCallbacks() {
+		h, err = batch.NewHandler(t.client, t.ledger, secrets.values...)
+		t.client.OnEvent(t.health.called)
+	} else {
+		h, err = t.client.HintHandler()
+	}
+	if err != nil {
+		return usage("%s: %w", secrets.place, err)
+	}
 	t.hooks.hand(h)
-	return t, nil
+	return nil
 }
 
 // openFiles opens ledger and manifest, and removes what dead processes left.
@@ -145,7 +163,7 @@ func (t *transcription) run(ctx context.Context, list []recording, judge *judge)
 	t.causes = newCauses(t.view)
 	ctx, stop := t.watch(ctx)
 	options := batch.Options{
-		Ledger: t.ledger, Concurrency: t.flags.Jobs, ResubmitAfter: t.flags.ResubmitAfter, Sink: t.sink,
+		Ledger: t.ledger, Concurrency: t.flags.Jobs, ResubmitAfter: t.flags.ResubmitAfter, Sink: t.sink, Erase: t.flags.Erase,
 		OnProgress: t.sending, OnRetry: func(_ batch.Input, err error, after time.Duration) { t.health.retried(err, after) },
 	}
 	err := t.consume(ctx, batch.Run(ctx, t.client, t.feed(ctx, list), options))
@@ -236,7 +254,7 @@ func (t *transcription) settle(ctx context.Context, r recording, d decision) (in
 }
 
 // sink writes the files of every recording with this content.
-func (t *transcription) sink(_ context.Context, o batch.Outcome) error {
+func (t *transcription) sink(ctx context.Context, o batch.Outcome) error {
 	t.mu.Lock()
 	var missing []*entry
 	for _, one := range t.waiting[o.Key] {
@@ -246,7 +264,7 @@ func (t *transcription) sink(_ context.Context, o batch.Outcome) error {
 	}
 	t.mu.Unlock()
 	for _, one := range missing {
-		if err := one.write(o.Transcript, t.flags.EmbedAudio); err != nil {
+		if err := t.write(ctx, one, o.Transcript); err != nil {
 			return err
 		}
 		t.mu.Lock()
@@ -302,7 +320,7 @@ func (t *transcription) complete(ctx context.Context, one *entry, o batch.Outcom
 	}
 	transcript, err := t.client.STT.Result(ctx, t.jobOf(ctx, o))
 	if err == nil {
-		err = one.write(transcript, t.flags.EmbedAudio)
+		err = t.write(ctx, one, transcript)
 	}
 	switch {
 	case err == nil:

@@ -26,11 +26,15 @@ Examples:
 func (c *completionCmd) Run(e *env, app *kong.Kong) error {
 	var list []completed
 	var all []string
-	for _, node := range app.Model.Leaves(true) {
-		all = append(all, node.Name)
+	for _, node := range app.Model.Children {
+		if !node.Hidden {
+			all = append(all, node.Name)
+		}
 	}
-	for _, node := range app.Model.Leaves(true) {
-		list = append(list, completedOf(node, all))
+	for _, node := range app.Model.Children {
+		if !node.Hidden {
+			list = append(list, completedOf(node, all))
+		}
 	}
 	script := map[string]func([]completed) string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}[c.Shell]
 	return e.printf("%s", strings.TrimSuffix(script(list), "\n"))
@@ -52,6 +56,15 @@ type completedFlag struct {
 
 func completedOf(node *kong.Node, all []string) completed {
 	c := completed{name: node.Name, help: sentence(node.Help)}
+	for i, sub := range node.Children {
+		c.words = append(c.words, sub.Name)
+		if i == 0 {
+			c.flags = completedOf(sub, nil).flags // those of the others are among them
+		}
+	}
+	if len(node.Children) > 0 {
+		return c
+	}
 	for _, group := range node.AllFlags(true) {
 		for _, f := range group {
 			flag := completedFlag{name: f.Name, help: sentence(f.Help), value: !f.IsBool(), words: words(f.Value)}

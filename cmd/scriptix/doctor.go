@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -39,7 +41,7 @@ const free = "no request"
 
 // Help says what the checks cost.
 func (*doctorCmd) Help() string {
-	return `It costs one request of the key's budget, and two to your own receiver when a callback URL is given. No job is made.
+	return `It costs at most six requests of the key's budget, and two to your own receiver when a callback URL is given. No job is made.
 
 Examples:
   scriptix doctor
@@ -90,8 +92,8 @@ func (d *diagnosis) tell(name, verdict, cost, format string, args ...any) {
 	d.err = errors.Join(d.err, err)
 }
 
-// checkService sends one request: for the status of a job that cannot exist.
-// 404 proves that the key is good.
+// checkService asks for the status of a job that cannot exist: 404 proves that
+// the key is good. Up to five more requests tell which API the server speaks.
 func (c *doctorCmd) checkService(ctx context.Context, e *env, d *diagnosis) {
 	key, err := e.apiKey(c.KeyFile)
 	if err != nil {
@@ -99,7 +101,9 @@ func (c *doctorCmd) checkService(ctx context.Context, e *env, d *diagnosis) {
 		return
 	}
 	seen := &lastAnswer{next: http.DefaultTransport}
-	client, err := c.client(e, scriptix.WithHTTPClient(&http.Client{Transport: seen}), scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 1}))
+	usual := c.service
+	usual.Dialect = "" // whatever is asked for: the other paths are asked below
+	client, err := usual.client(e, scriptix.WithHTTPClient(&http.Client{Transport: seen}), scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 1}))
 	if err != nil {
 		d.tell("key", failing, free, "%s", explain(err))
 		return
@@ -107,7 +111,8 @@ func (c *doctorCmd) checkService(ctx context.Context, e *env, d *diagnosis) {
 	d.tell("key", ok, free, "found in %s, %d characters", key.place, len(key.values[0]))
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	_, err = client.STT.Status(ctx, "doctor-"+randomHex())
+	made := "doctor-" + randomHex()
+	_, err = client.STT.Status(ctx, made)
 	const cost = "1 request of the key's budget"
 	if seen.header == nil {
 		d.tell("network", failing, free, "%s", explain(errors.Join(seen.err, err)))
@@ -115,7 +120,16 @@ func (c *doctorCmd) checkService(ctx context.Context, e *env, d *diagnosis) {
 	}
 	d.tell("network", ok, cost, "%s answered %d after %v", c.BaseURL, seen.status, seen.took.Round(time.Millisecond))
 	const paid = "same request"
+	var found spoken
+	if !errors.Is(err, scriptix.ErrRateLimited) {
+		r := newRoutes(c.BaseURL, key.values[0], made)
+		found = r.dialect(ctx, r.firstReply(seen))
+	}
 	switch {
+	case found.refused:
+		d.tell("valid", failing, paid, "the service refuses the key; make a new one in the account, and look for a blank or a missing character")
+	case errors.Is(err, scriptix.ErrUnauthorized) && found.accepted:
+		d.tell("valid", ok, "the requests for dialect", "the service accepts the key, in the header %s", found.header)
 	case errors.Is(err, scriptix.ErrNotFound):
 		d.tell("valid", ok, paid, "the service accepts the key")
 	case errors.Is(err, scriptix.ErrUnauthorized):
@@ -129,6 +143,9 @@ func (c *doctorCmd) checkService(ctx context.Context, e *env, d *diagnosis) {
 	}
 	clock(d, seen, paid)
 	limits(d, seen, paid, c.Plan)
+	if found.verdict != "" {
+		d.tell("dialect", found.verdict, fmt.Sprintf("%d requests of the key's budget", found.requests), "%s", found.text)
+	}
 }
 
 // clock compares the service's time with ours: signatures do not need it, but
@@ -185,6 +202,7 @@ type lastAnswer struct {
 	header http.Header
 	at     time.Time
 	took   time.Duration
+	body   []byte
 	err    error
 }
 
@@ -195,8 +213,16 @@ func (l *lastAnswer) RoundTrip(r *http.Request) (*http.Response, error) {
 	l.took = l.at.Sub(started)
 	if err == nil {
 		l.status, l.header = resp.StatusCode, resp.Header
+		l.body, _ = io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // the rest tells nothing
+		resp.Body = &kept{Reader: io.MultiReader(bytes.NewReader(l.body), resp.Body), Closer: resp.Body}
 	}
 	return resp, err
+}
+
+// kept is a body of which the beginning was read already.
+type kept struct {
+	io.Reader
+	io.Closer
 }
 
 func randomHex() string {

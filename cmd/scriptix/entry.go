@@ -207,6 +207,9 @@ func (e *entry) write(t *scriptix.Transcript, embed bool) error {
 		if source.gone {
 			source.embed = false
 		}
+		if slices.Contains(serverFormats, e.Formats[i]) {
+			continue // see [transcription.write]
+		}
 		if err := writeTranscript(path, e.Formats[i], t, source); err != nil {
 			return err
 		}

@@ -14,7 +14,13 @@ import (
 	"github.com/scriptix-io/scriptix-go/subtitle"
 )
 
-var formatNames = []string{"json", "txt", "srt", "vtt", "html"}
+// localFormats are made here, of the transcript.
+var localFormats = []string{"json", "txt", "srt", "vtt", "html"}
+
+// serverFormats are made by the service, of the job's document.
+var serverFormats = []string{"docx", "pdf", "stl", "ttml"}
+
+var formatNames = slices.Concat(localFormats, serverFormats)
 
 // media is the recording of a transcript, which a page can play.
 type media struct {
@@ -123,13 +129,13 @@ func writePage(w io.Writer, t *scriptix.Transcript, m media) error {
 	return page.Write(w, t, o)
 }
 
-// checkFormats refuses what cannot be written and removes what comes twice.
-func checkFormats(names []string) ([]string, error) {
+// checkFormats refuses what is not known and removes what comes twice.
+func checkFormats(names []string, known []string) ([]string, error) {
 	var list []string
 	for _, name := range names {
 		name = strings.ToLower(strings.TrimSpace(name))
-		if !slices.Contains(formatNames, name) {
-			return nil, usage("--format %s: want some of %s", oneLine(name), strings.Join(formatNames, ","))
+		if !slices.Contains(known, name) {
+			return nil, usage("--format %s: want some of %s", oneLine(name), strings.Join(known, ","))
 		}
 		if !slices.Contains(list, name) {
 			list = append(list, name)

@@ -35,7 +35,7 @@ func TestEveryCommandShowsTwoExamplesThatItUnderstands(t *testing.T) {
 			}
 			parsed, err := parser.Parse(args)
 			require.NoError(t, err, line)
-			assert.Equal(t, node.Name, strings.Fields(parsed.Command())[0], line)
+			assert.Equal(t, strings.TrimPrefix(strings.Fields(node.FullPath())[1], "scriptix "), strings.Fields(parsed.Command())[0], line)
 		}
 	}
 }

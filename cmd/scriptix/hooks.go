@@ -56,8 +56,8 @@ func (h *health) called(_ context.Context, e webhook.Event) error {
 
 // warnOfHooks says that callbacks do not come, where polls show it.
 func (t *transcription) warnOfHooks(now time.Time) {
-	if t.hooks == nil {
-		return
+	if t.hooks == nil || !t.client.Dialect().SignedCallbacks() {
+		return // a hint is no callback that could be waited for
 	}
 	t.health.mu.Lock()
 	job, overdue := t.health.hooks.overdue(now)

@@ -277,7 +277,8 @@ func (j *judge) settle(ctx context.Context, r recording, e *entry, key string) d
 	switch rec.Phase {
 	case batch.Done:
 		d.verdict = toFetch
-		if e.complete() {
+		// Of a job that was erased, or a recording that was forgotten, nothing can come any more.
+		if e.complete() || !rec.ErasedAt.IsZero() || rec.Name == "" {
 			d.verdict = toSkip
 		}
 	case "", batch.Claimed, batch.Rejected:

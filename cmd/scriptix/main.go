@@ -26,6 +26,10 @@ type commands struct {
 	Status     statusCmd     `cmd:"" help:"Print how far jobs are."`
 	Wait       waitCmd       `cmd:"" help:"Wait until jobs have ended."`
 	Result     resultCmd     `cmd:"" help:"Fetch the transcript of a job."`
+	Documents  documentsCmd  `cmd:"" help:"Export or delete the document of a job."`
+	Models     modelsCmd     `cmd:"" help:"List the account's own models."`
+	Glossaries glossariesCmd `cmd:"" help:"List the account's glossaries."`
+	Forget     forgetCmd     `cmd:"" help:"Take names, tokens and texts of recordings out of a ledger."`
 	Listen     listenCmd     `cmd:"" help:"Receive callbacks and print them."`
 	Subs       subsCmd       `cmd:"" help:"Check subtitles against the limits of Netflix or the BBC."`
 	Verify     verifyCmd     `cmd:"" help:"Check the signature of a captured callback, and say what is wrong with it."`

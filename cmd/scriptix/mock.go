@@ -17,6 +17,7 @@ type mockCmd struct {
 	Key           string        `placeholder:"KEY" help:"API key that the fake accepts; a random one without. Not your key: it is printed."`
 	Secret        string        `placeholder:"SECRET" help:"Secret that the fake signs callbacks with; a random one without. Not yours: it is printed."`
 	Plan          string        `enum:",free,bronze,silver,gold" default:"" placeholder:"PLAN" help:"Enforce the limits of a plan: free, bronze, silver or gold."`
+	Dialect       string        `enum:"stt,session,session-legacy,session-current,both" default:"stt" placeholder:"DIALECT" help:"API to speak: stt, session (current), session-legacy, session-current or both (${default})."`
 	Processing    time.Duration `default:"2s" placeholder:"DURATION" help:"How long each job is processed (${default})."`
 	Queue         time.Duration `placeholder:"DURATION" help:"How long each job is queued before."`
 	Transcript    string        `placeholder:"FILE" help:"What is said in every recording: lines as '[0.0 - 2.5] Speaker 1: Good morning.', times and speakers optional."`
@@ -78,6 +79,14 @@ func (c *mockCmd) Run(ctx context.Context, e *env) error {
 	return e.printf("%d jobs, %d requests, %d of them refused by the plan, %d callbacks", s.Jobs, s.Requests, s.Refused, s.Deliveries)
 }
 
+var mockDialects = map[string]scriptixtest.Option{
+	"stt":             scriptixtest.WithDialect(scriptixtest.STT),
+	"session":         scriptixtest.WithDialect(scriptixtest.Session),
+	"session-legacy":  scriptixtest.WithDialect(scriptixtest.Session, scriptixtest.Legacy),
+	"session-current": scriptixtest.WithDialect(scriptixtest.Session, scriptixtest.Current),
+	"both":            scriptixtest.WithDialect(scriptixtest.DialectBoth),
+}
+
 // mockFlags names flags where the fake names its options.
 var mockFlags = strings.NewReplacer("WithAddr:", "--addr:", "WithAPIKey:", "--key:", "WithWebhookSecret:", "--secret:", "WithProcessing:", "--processing:", "WithQueue:", "--queue:")
 
@@ -85,6 +94,7 @@ func (c *mockCmd) options(e *env) []scriptixtest.Option {
 	opts := []scriptixtest.Option{
 		scriptixtest.WithAddr(c.Addr), scriptixtest.WithProcessing(c.Processing), scriptixtest.WithQueue(c.Queue), scriptixtest.WithHistory(1000),
 	}
+	opts = append(opts, mockDialects[c.Dialect])
 	if c.Key != "" {
 		opts = append(opts, scriptixtest.WithAPIKey(c.Key))
 	}

@@ -29,7 +29,7 @@ Examples:
 
 // Run fetches the transcript of a job that has ended.
 func (c *resultCmd) Run(ctx context.Context, e *env) error {
-	formats, err := checkFormats(c.Format)
+	formats, err := checkFormats(c.Format, localFormats)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (c *resumeCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if memory != nil {
-		c.Plan = cmp.Or(c.Plan, memory.Plan)
+		c.Plan, c.Dialect = cmp.Or(c.Plan, memory.Plan), cmp.Or(c.Dialect, memory.Dialect)
 	}
 	b, err := openBatch(ctx, e, &c.service, &c.callbacks, &c.batchFlags)
 	if err != nil {

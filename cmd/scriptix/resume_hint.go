@@ -21,6 +21,9 @@ func resumeHint(e *env, s *service, c *callbacks, f *batchFlags) string {
 	}
 	add("--key-file", s.KeyFile, "")
 	add("--plan", s.Plan, "")
+	if s.Dialect != e.getenv("SCRIPTIX_DIALECT") {
+		add("--dialect", s.Dialect, "")
+	}
 	add("--listen", c.Listen, "")
 	add("--webhook-url", c.WebhookURL, "")
 	add("--secret-file", c.SecretFile, "")
@@ -30,6 +33,9 @@ func resumeHint(e *env, s *service, c *callbacks, f *batchFlags) string {
 	}
 	if f.Audio != "" {
 		add("--audio", f.Audio, "auto")
+	}
+	if f.Erase {
+		words = append(words, "--erase")
 	}
 	if f.EmbedAudio {
 		words = append(words, "--embed-audio")

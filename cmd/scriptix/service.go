@@ -12,10 +12,14 @@ type service struct {
 	BaseURL string `name:"base-url" env:"SCRIPTIX_BASE_URL" default:"${base_url}" placeholder:"URL" help:"Address of the service (${default})." json:"-"`
 	KeyFile string `name:"key-file" placeholder:"FILE" help:"File that holds the API key, instead of $$SCRIPTIX_API_KEY." json:"-"`
 	Plan    string `enum:",free,bronze,silver,gold" default:"" placeholder:"PLAN" help:"The key's plan: free, bronze, silver or gold, whose request limits are kept (60 a minute)." json:"-"`
+	Dialect string `enum:",stt,session" default:"" env:"SCRIPTIX_DIALECT" placeholder:"DIALECT" help:"API of the service: stt (the default) or session; scriptix doctor tells which." json:"-"`
 	Verbose bool   `short:"v" help:"Log every request to standard error." json:"-"`
 }
 
-const defaultBaseURL = "https://api.scriptix.io"
+const (
+	defaultBaseURL = "https://api.scriptix.io"
+	sessionDialect = "session"
+)
 
 var plans = map[string]scriptix.Limits{
 	"":       scriptix.DefaultLimits,
@@ -37,6 +41,9 @@ func (s *service) client(e *env, opts ...scriptix.Option) (*scriptix.Client, err
 		scriptix.WithBaseURL(s.BaseURL),
 		scriptix.WithLimits(s.limits()),
 		scriptix.WithApplication("scriptix-cli", scriptix.Version),
+	}
+	if s.Dialect == sessionDialect {
+		all = append(all, scriptix.WithDialect(scriptix.DialectSession))
 	}
 	if h := s.handler(e); h != nil {
 		all = append(all, scriptix.WithLogger(slog.New(h)))

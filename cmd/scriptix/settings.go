@@ -18,6 +18,7 @@ type settings struct {
 	Version int `json:"version"`
 	params
 	Plan    string   `json:"plan,omitempty"`
+	Dialect string   `json:"dialect,omitempty"`
 	Formats []string `json:"formats"`
 
 	place string // where it was read, for messages
@@ -71,11 +72,14 @@ func (s *settings) check() error {
 	if _, known := plans[s.Plan]; !known {
 		return fmt.Errorf("plan %q: want free, bronze, silver or gold", s.Plan)
 	}
+	if !slices.Contains([]string{"", "stt", sessionDialect}, s.Dialect) {
+		return fmt.Errorf("dialect %q: want stt or session", s.Dialect)
+	}
 	if !slices.Contains([]string{"", "segment", "word"}, s.Timestamps) {
 		return fmt.Errorf("timestamps %q: want segment or word", s.Timestamps)
 	}
 	var err error
-	s.Formats, err = checkFormats(s.Formats)
+	s.Formats, err = checkFormats(s.Formats, formatNames)
 	return err
 }
 
@@ -90,7 +94,7 @@ func (s *settings) save(out string) error {
 
 // same reports whether two settings say the same.
 func (s *settings) same(other *settings) bool {
-	return other != nil && s.params == other.params && s.Plan == other.Plan && slices.Equal(s.Formats, other.Formats)
+	return other != nil && s.params == other.params && s.Plan == other.Plan && s.Dialect == other.Dialect && slices.Equal(s.Formats, other.Formats)
 }
 
 // words returns the settings in a line, the parameters first: they are what is
@@ -114,6 +118,9 @@ func (s *settings) rest() string {
 	var list []string
 	if s.Plan != "" {
 		list = append(list, "plan "+s.Plan)
+	}
+	if s.Dialect != "" {
+		list = append(list, "dialect "+s.Dialect)
 	}
 	if len(s.Formats) > 0 && !slices.Equal(s.Formats, defaultFormats) {
 		list = append(list, "formats "+strings.Join(s.Formats, ","))
@@ -150,6 +157,9 @@ func (c *transcribeCmd) resolve(memory *settings, formats []string) (now, told s
 	}
 	if c.Plan != "" {
 		now.Plan, told.Plan = c.Plan, ""
+	}
+	if c.Dialect != "" {
+		now.Dialect, told.Dialect = c.Dialect, ""
 	}
 	if formats != nil {
 		now.Formats, told.Formats = formats, nil

@@ -15,7 +15,7 @@ type transcribeCmd struct {
 	callbacks
 	batchFlags
 	Paths    []string `arg:"" optional:"" name:"path" help:"Recordings, directories or patterns; - is standard input. Without any, what the folder remembers is printed."`
-	Format   []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html (json,txt)."`
+	Format   []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html, and docx, pdf, stl, ttml as the service makes them (json,txt)."`
 	Include  []string `placeholder:"PATTERN" sep:"none" help:"Take files of other extensions from directories too, as '*.aiff'; may be given several times."`
 	Flat     bool     `help:"All transcripts in one folder, instead of folders as the recordings lie in."`
 	Again    bool     `help:"Pay anew for recordings that were transcribed with other parameters; the transcripts get names of their own."`
@@ -33,6 +33,7 @@ type batchFlags struct {
 	Patience      time.Duration `default:"2m" placeholder:"DURATION" help:"Give up when the service has never answered for so long; 0 goes on (${default})."`
 	ResubmitAfter time.Duration `name:"resubmit-after" placeholder:"DURATION" help:"Send a recording again whose upload had no answer for so long. It may be billed twice (never)."`
 	EmbedAudio    bool          `name:"embed-audio" help:"Put the recording into the html page, up to 360 MiB; without, the page plays the file where it is."`
+	Erase         bool          `help:"Erase each job at the service once its transcript is written, where the dialect can (session)."`
 	JSON          bool          `help:"Print one JSON object per recording."`
 
 	soundFlags
@@ -74,7 +75,7 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	var formats []string
 	if c.given["format"] {
 		var err error
-		if formats, err = checkFormats(c.Format); err != nil {
+		if formats, err = checkFormats(c.Format, formatNames); err != nil {
 			return err
 		}
 	}
@@ -103,7 +104,7 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	if err != nil {
 		return err
 	}
-	c.Plan = now.Plan
+	c.Plan, c.Dialect = now.Plan, now.Dialect
 	j := &judge{out: out, now: now, flags: &c.paramFlags, format: formats, again: c.Again, force: c.Force, flat: c.Flat}
 	if c.DryRun {
 		return c.dryRun(ctx, e, j, in, told)
@@ -167,6 +168,9 @@ func (c *transcribeCmd) remembered(e *env, memory *settings) error {
 	list := append(memory.params.words(), "formats "+strings.Join(memory.Formats, ","))
 	if memory.Plan != "" {
 		list = append(list, "plan "+memory.Plan)
+	}
+	if memory.Dialect != "" {
+		list = append(list, "dialect "+memory.Dialect)
 	}
 	return e.printf("%s (from %s)", strings.Join(list, ", "), shown(memory.place))
 }
