@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
@@ -26,6 +27,10 @@ type Input struct {
 	// returns it: the audio is sent only if it still holds that. It is not needed
 	// without a Key, and nil where Key is made of something else.
 	Digest *scriptix.Digest
+
+	// Duration is how long the audio is, where that is known: the job is asked for when one of that length has likely ended.
+	// What the service says of it counts more. 0: not known.
+	Duration time.Duration
 }
 
 // State is what became of an input.

@@ -158,7 +158,13 @@ func (r *run) upload(it *item, rec Record) step.Sent {
 	if r.o.OnProgress != nil {
 		up.Options = append(up.Options, scriptix.OnProgress(func(sent, total int64) { r.o.OnProgress(input, sent, total) }))
 	}
-	return up.Send(ctx, rec)
+	sent := up.Send(ctx, rec)
+	if sent.Job != nil && sent.Job.Duration == 0 {
+		job := *sent.Job
+		job.Duration = max(input.Duration, 0)
+		sent.Job = &job
+	}
+	return sent
 }
 
 // insist makes a change durable that cannot be found out again, and tries for as

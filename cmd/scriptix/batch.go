@@ -250,7 +250,7 @@ func (t *transcription) settle(ctx context.Context, r recording, d decision) (in
 	t.waiting[d.key] = append(t.waiting[d.key], d.entry)
 	t.givenUp[d.key] = d.phase == batch.Abandoned
 	t.mu.Unlock()
-	return batch.Input{Audio: d.entry.audio(), Params: d.entry.Params.submit(), Key: d.key, Digest: d.entry.proof(ctx)}, true
+	return batch.Input{Audio: d.entry.audio(), Params: d.entry.Params.submit(), Key: d.key, Digest: d.entry.proof(ctx), Duration: d.entry.length}, true
 }
 
 // sink writes the files of every recording with this content.
