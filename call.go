@@ -80,9 +80,9 @@ const (
 // pollTotal bounds one attempt to ask for a status, on which others wait.
 const pollTotal = 2 * time.Minute
 
-// sendIn makes a call under the retry policy, the key in the header of that
+// exchange makes a call under the retry policy, the key in the header of that
 // number.
-func (c *core) sendIn(ctx context.Context, header int, k call) (*answer, error) {
+func (c *core) exchange(ctx context.Context, header int, k call) (*answer, error) {
 	x := &exchange{core: c, call: k, ctx: ctx, header: header}
 	target, err := c.target(k)
 	if err != nil {

@@ -13,12 +13,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/scriptix-io/scriptix-go/budget"
 	"github.com/scriptix-io/scriptix-go/internal/lenient"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 	"github.com/scriptix-io/scriptix-go/internal/transport"
 	"github.com/scriptix-io/scriptix-go/internal/watch"
+	"github.com/scriptix-io/scriptix-go/observe"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -53,6 +55,7 @@ type core struct {
 	handler     http.Handler
 	waits       *watch.Scheduler
 	hooks       hooks
+	observer    atomic.Pointer[Observer]
 	given       transport.Given
 	atHand      *lenient.Gate // what large answers pass
 	dialect     *spoken
@@ -90,7 +93,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 		c.secrets = append(c.secrets, redact.Keep(s))
 	}
 	if len(cfg.secrets) > 0 {
-		h, err := webhook.NewHandler(client.Deliver, cfg.secrets)
+		h, err := webhook.NewHandler(client.Deliver, cfg.secrets, webhook.OnReject(c.rejected))
 		if err != nil {
 			return nil, err
 		}
@@ -144,6 +147,7 @@ func (c *Client) CloseIdleConnections() {
 func (c *Client) Deliver(ctx context.Context, e webhook.Event) error {
 	job, ended, ok := endOf(e)
 	if err := c.core.hooks.run(ctx, e); err != nil {
+		c.core.observeCallback(ctx, e, observe.Failed, err)
 		if ok {
 			c.core.waits.Refused(job.ID)
 		}
@@ -152,6 +156,7 @@ func (c *Client) Deliver(ctx context.Context, e webhook.Event) error {
 	if ok {
 		c.core.waits.Callback(job, ended)
 	}
+	c.core.observeCallback(ctx, e, observe.Accepted, nil)
 	return nil
 }
 

@@ -25,7 +25,7 @@ const module = "github.com/scriptix-io/scriptix-go"
 //nolint:gochecknoglobals // a table
 var edges = map[string][]string{
 	".": {
-		"budget", "webhook", "internal/watch", "internal/audio", "internal/transport", "internal/redact", "internal/lenient",
+		"budget", "webhook", "internal/watch", "internal/audio", "internal/transport", "internal/redact", "internal/lenient", "observe",
 		"internal/dialect", "internal/hint", "internal/download", "github.com/google/go-querystring/query", "github.com/hashicorp/go-retryablehttp",
 	},
 	"budget":             {"internal/rate", "internal/lenient"},
@@ -39,6 +39,7 @@ var edges = map[string][]string{
 	"internal/audio":     {},
 	"internal/transport": {},
 	"internal/redact":    {},
+	"observe":            {},
 	"internal/lenient":   {},
 	"internal/dialect":   {"internal/lenient"},
 	"internal/hint":      {"internal/lenient"},

@@ -118,6 +118,7 @@ func TestTheRootPackageLinksLittle(t *testing.T) {
 		"github.com/scriptix-io/scriptix-go/internal/redact",
 		"github.com/scriptix-io/scriptix-go/internal/transport",
 		"github.com/scriptix-io/scriptix-go/internal/watch",
+		"github.com/scriptix-io/scriptix-go/observe",
 		"github.com/google/go-querystring/query",
 		"github.com/hashicorp/go-cleanhttp",
 		"github.com/hashicorp/go-retryablehttp",

@@ -182,7 +182,11 @@ func (u *upload) metadata(ctx context.Context, fields url.Values) (string, error
 	if err != nil {
 		return "", err
 	}
-	return uploadMetadata(fields, u.part.Audio.Name(), kind)
+	metadata, refused := audio.Metadata(fields, u.part.Audio.Name(), kind)
+	if refused != "" {
+		return "", invalid("stt.submit", refused, "must have one value and a plain name in a resumable upload")
+	}
+	return metadata, nil
 }
 
 // uploadToken is what has to be remembered of an upload to go on with it.

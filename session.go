@@ -135,7 +135,7 @@ func (s *STTService) submitURL(ctx context.Context, op string, a Audio, fields u
 	if err != nil {
 		return nil, err
 	}
-	return s.core.submitted(k, ans, s.core.dialect.table.made)
+	return s.core.submitted(ctx, k, ans, s.core.dialect.table.made)
 }
 
 // readCreated reads the answer to a submit of a URL. An internal id is no

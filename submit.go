@@ -137,12 +137,12 @@ func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts .
 	if err != nil {
 		return nil, err
 	}
-	return s.core.submitted(k, ans, readJob)
+	return s.core.submitted(ctx, k, ans, readJob)
 }
 
 // submitted reads the answer to a submit. One that names no job, or one that
 // another recording was given, leaves it open whether there is one.
-func (c *core) submitted(k call, ans *answer, read func([]byte) (*Job, error)) (*Job, error) {
+func (c *core) submitted(ctx context.Context, k call, ans *answer, read func([]byte) (*Job, error)) (*Job, error) {
 	job, err := read(ans.body)
 	switch {
 	case err != nil:
@@ -155,7 +155,7 @@ func (c *core) submitted(k call, ans *answer, read func([]byte) (*Job, error)) (
 		return nil, &UnknownOutcomeError{Sent: ans.sent, Size: ans.size, Err: c.badAnswer(k, ans, err)}
 	}
 	job.Source = SourceSubmit
-	c.waits.Submitted(toWatch(*job))
+	c.accepted(ctx, job)
 	return job, nil
 }
 

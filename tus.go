@@ -339,7 +339,7 @@ func (u *upload) lookUp(ctx context.Context) (*Job, error) {
 	if job.Status == "" {
 		job.Status = StatusUploaded
 	}
-	u.core.waits.Submitted(toWatch(*job))
+	u.core.accepted(ctx, job)
 	return job, nil
 }
 

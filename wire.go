@@ -1,13 +1,9 @@
 package scriptix
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -74,34 +70,6 @@ func (j Job) MarshalJSON() ([]byte, error) {
 		out.CreatedAt = &j.CreatedAt
 	}
 	return json.Marshal(out)
-}
-
-// uploadMetadata is the Upload-Metadata of a resumable upload: the fields of
-// the form, which may replace the document type, and what the form would say
-// of the file.
-func uploadMetadata(fields url.Values, filename, filetype string) (string, error) {
-	if filename == "" {
-		filename = "audio"
-	}
-	values := map[string]string{"filename": filename, "filetype": filetype, "document_type": "document"}
-	for name, list := range fields {
-		plain := !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' })
-		if len(list) != 1 || !plain {
-			return "", invalid("stt.submit", name, "must have one value and a plain name in a resumable upload")
-		}
-		values[name] = list[0]
-	}
-	var b strings.Builder
-	for i, name := range slices.Sorted(maps.Keys(values)) {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(name)
-		if v := values[name]; v != "" {
-			b.WriteString(" " + base64.StdEncoding.EncodeToString([]byte(v)))
-		}
-	}
-	return b.String(), nil
 }
 
 // fileJobID reads which job an upload became. The file's own id is no job's.

@@ -147,9 +147,29 @@ func (s *Scheduler) end(r *record, job Job, at time.Duration, from origin) {
 		s.moved = true
 		s.foundEnd(s.now())
 	}
+	if from != bySubmit {
+		s.reportEnd(r, job, at)
+	}
 	if !r.followed() {
 		s.retire(r)
 	}
+}
+
+// reportEnd keeps what the service is told of an end once the lock is released.
+func (s *Scheduler) reportEnd(r *record, job Job, at time.Duration) {
+	end := End{JobID: r.id, CalledBack: r.calledBack, Succeeded: job.State == Succeeded}
+	if r.dated {
+		end.Submitted = s.start.Add(r.submitted)
+	}
+	switch {
+	case r.calledBack:
+		end.Late = s.now() - at
+	case r.seen > 0:
+		end.Late = at - (r.submitted + r.seen)
+	default:
+		end.Late = at - r.submitted
+	}
+	s.ends = append(s.ends, end)
 }
 
 // checkHealth notices when callbacks stop arriving, and when they do again.

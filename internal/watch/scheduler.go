@@ -38,6 +38,7 @@ type Scheduler struct {
 	warn     bool        // to be logged once the lock is released
 	noResult bool        // the same
 	outlived []Outlasted // the same
+	ends     []End       // the same
 	stats    Stats
 	hints    hints
 
@@ -185,14 +186,17 @@ func (s *Scheduler) tick() {
 
 // unlock releases the lock, and only then logs what is to be logged.
 func (s *Scheduler) unlock() {
-	warn, share, outlived, noResult := s.warn, s.health.Share(), s.outlived, s.noResult
-	s.warn, s.outlived, s.noResult = false, nil, false
+	warn, share, outlived, noResult, ends := s.warn, s.health.Share(), s.outlived, s.noResult, s.ends
+	s.warn, s.outlived, s.noResult, s.ends = false, nil, false, nil
 	s.mu.Unlock()
 	if noResult {
 		s.service.ResultsNotAsked()
 	}
 	for _, job := range outlived {
 		s.service.Outlasted(job)
+	}
+	for _, end := range ends {
+		s.service.Ended(end)
 	}
 	if warn {
 		s.service.CallbacksMissing(share)

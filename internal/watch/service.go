@@ -60,6 +60,9 @@ type Service interface {
 	// Outlasted is called once for each job that a poll found running though it
 	// was expected to have ended.
 	Outlasted(job Outlasted)
+	// Ended is called once for each job that was followed or submitted, when its end
+	// is learned.
+	Ended(end End)
 	// ResultsNotAsked is called once when results are no longer asked for before
 	// the end of their jobs is known.
 	ResultsNotAsked()
@@ -108,6 +111,15 @@ type Outlasted struct {
 	JobID         string
 	Age, Expected time.Duration
 	Next          time.Duration // from now to its next poll
+}
+
+// End is how a job ended.
+type End struct {
+	JobID      string
+	Submitted  time.Time     // zero when it is not known
+	Late       time.Duration // from the end to when it was learned; of a poll the most that it can be
+	CalledBack bool
+	Succeeded  bool
 }
 
 // Fault is what a failed poll means.
