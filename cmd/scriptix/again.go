@@ -116,7 +116,7 @@ func (c *abandonCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	for _, one := range list {
-		if err := e.printf("%s: given up", oneLine(one.shown)); err != nil {
+		if err := e.printf("%s: given up", oneLine(one.name())); err != nil {
 			return err
 		}
 	}
@@ -159,7 +159,7 @@ func again(ctx context.Context, e *env, s *service, c *callbacks, f *batchFlags,
 	}
 	var list []recording
 	for _, one := range entries {
-		list = append(list, recording{path: string(one.Path), shown: one.shown, spooled: one.Spooled, entry: one})
+		list = append(list, recording{path: string(one.Path), shown: one.name(), spooled: one.Spooled, entry: one})
 	}
 	return t.run(ctx, list, t.entriesJudge(memory))
 }
@@ -206,7 +206,7 @@ func (u takingUp) apply(ctx context.Context, t *transcription, names chosen) ([]
 func entryNames(list []*entry) string {
 	var names []string
 	for _, one := range list {
-		names = append(names, one.shown)
+		names = append(names, one.name())
 	}
 	return several(names, "recordings")
 }
@@ -221,7 +221,7 @@ func (j *judge) named(ctx context.Context, name string, up takingUp) (*entry, er
 	for _, e := range j.files.entries {
 		switch {
 		case e.Gone:
-		case string(e.Path) == abs, e.shown == name, filepath.Base(string(e.Path)) == name,
+		case string(e.Path) == abs, e.name() == name, filepath.Base(string(e.Path)) == name,
 			len(name) >= 8 && (strings.HasPrefix(e.Key, name) || e.record() == name):
 			found = append(found, e)
 		}
@@ -255,9 +255,9 @@ func (j *judge) named(ctx context.Context, name string, up takingUp) (*entry, er
 func choices(list []*entry) []string {
 	var names []string
 	for _, e := range list {
-		name := quoted(e.shown)
+		name := quoted(e.name())
 		if slices.ContainsFunc(list, func(o *entry) bool { return o != e && o.Path == e.Path }) {
-			name = fmt.Sprintf("%.12s (%s with %s)", e.record(), oneLine(e.shown), strings.Join(e.Params.words(), ", "))
+			name = fmt.Sprintf("%.12s (%s with %s)", e.record(), oneLine(e.name()), strings.Join(e.Params.words(), ", "))
 		}
 		names = append(names, name)
 	}

@@ -306,7 +306,7 @@ func (t *transcription) nameOf(in batch.Input) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if list := t.waiting[in.Key]; len(list) > 0 {
-		return list[0].shown
+		return list[0].name()
 	}
 	return in.Audio.Name()
 }

@@ -77,6 +77,14 @@ func (e *entry) unchanged(info fs.FileInfo) bool {
 	return e.Key != "" && e.ModTime != 0 && info != nil && info.Size() == e.Size && info.ModTime().UnixNano() == e.ModTime
 }
 
+// name is what the user calls the recording.
+func (e *entry) name() string {
+	if e.shown == "" {
+		e.shown = shorten(string(e.Path))
+	}
+	return e.shown
+}
+
 // add makes the entry of a recording.
 func (m *manifest) add(e *entry) *entry {
 	e.N = 1
@@ -85,11 +93,7 @@ func (m *manifest) add(e *entry) *entry {
 	}
 	e.Stem = m.stem(e)
 	m.entries = append(m.entries, e)
-	name := e.shown
 	m.index(e)
-	if name != "" {
-		e.shown = name
-	}
 	return e
 }
 
@@ -117,7 +121,6 @@ func (m *manifest) index(e *entry) {
 	}
 	m.byPath[string(e.Path)] = append(m.byPath[string(e.Path)], e)
 	m.stems[e.place(e.Stem)] = true
-	e.shown = shorten(string(e.Path))
 	if e.Key != "" {
 		m.byKey[e.record()] = append(m.byKey[e.record()], e)
 		m.bySum[e.Sum] = append(m.bySum[e.Sum], e)
@@ -203,7 +206,7 @@ func (e *entry) write(t *scriptix.Transcript, embed bool) error {
 		return err
 	}
 	for i, path := range e.outputs(e.Stem) {
-		source := media{name: filepath.Base(e.shown), path: string(e.Path), page: path, embed: embed, gone: e.Spooled && !embed || !exists(string(e.Path))}
+		source := media{name: filepath.Base(e.name()), path: string(e.Path), page: path, embed: embed, gone: e.Spooled && !embed || !exists(string(e.Path))}
 		if source.gone {
 			source.embed = false
 		}
@@ -232,7 +235,7 @@ func (e *entry) audio() scriptix.Audio {
 	if source := e.source(); source != "" {
 		return scriptix.File(source)
 	}
-	return scriptix.Opener(e.shown, 0, func(context.Context, int64) (io.ReadCloser, error) {
+	return scriptix.Opener(e.name(), 0, func(context.Context, int64) (io.ReadCloser, error) {
 		return nil, errors.New("where the recording lies is not known here")
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -58,6 +59,7 @@ func (c *jobsCmd) Run(_ context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(400) // all that is read is kept: to look for garbage in it takes longer than the rest
 	files, err := readManifest(path)
 	if err != nil {
 		return err
@@ -186,8 +188,9 @@ func (c *jobsCmd) print(e *env, list []listed) error {
 		return w.Flush()
 	}
 	rows := [][]string{{"RECORDING", "STATE", "JOB", "SINCE", "PARAMETERS", "WAITS FOR"}}
+	here := hereNow()
 	for _, one := range list {
-		rows = append(rows, one.row())
+		rows = append(rows, one.row(here))
 	}
 	if err := writeTable(w, rows, e.width()); err != nil {
 		return err
@@ -196,7 +199,7 @@ func (c *jobsCmd) print(e *env, list []listed) error {
 }
 
 // row is a recording as the table shows it.
-func (l *listed) row() []string {
+func (l *listed) row(here directory) []string {
 	since := l.ClaimedAt
 	for _, later := range []time.Time{l.SentAt, l.SubmittedAt, l.EndedAt} {
 		if !later.IsZero() {
@@ -205,7 +208,7 @@ func (l *listed) row() []string {
 	}
 	name := l.Name
 	if l.Path != "" {
-		name = shorten(string(l.Path))
+		name = here.shorten(string(l.Path))
 	}
 	parameters := "-"
 	if l.Params != nil {

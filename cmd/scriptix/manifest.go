@@ -144,7 +144,6 @@ func (m *manifest) relocate(out string) {
 			m.byPath[moved] = append(m.byPath[moved], e)
 		}
 		m.stems[e.place(e.Stem)] = true
-		e.shown = shorten(string(e.Path))
 	}
 }
 

@@ -33,7 +33,7 @@ func (t *transcription) report(one *entry, o batch.Outcome) {
 	t.tally(one, o)
 	t.view.sent(o.Key)
 	t.health.ended(o)
-	line := reported{File: one.shown, State: string(o.State), JobID: o.JobID, Source: string(o.Source), Attempts: o.Attempts}
+	line := reported{File: one.name(), State: string(o.State), JobID: o.JobID, Source: string(o.Source), Attempts: o.Attempts}
 	if o.Transcript != nil {
 		line.Seconds = o.Transcript.Duration.Seconds()
 	}
@@ -196,7 +196,7 @@ func (t *transcription) ending(ctx context.Context) string {
 // cause says in a line why there is no transcript; none for what was merely
 // stopped.
 func (t *transcription) cause(one *entry, o batch.Outcome) cause {
-	name := quoted(one.shown)
+	name := quoted(one.name())
 	switch {
 	case o.State == batch.StateFailed:
 		again := func(name string) string { return "; try again with: " + t.command("retry", name) }
@@ -215,7 +215,7 @@ func (t *transcription) cause(one *entry, o batch.Outcome) cause {
 	case o.Err == nil:
 		return cause{text: "no reason was given", many: "no reason was given"}
 	}
-	return cause{text: explain(o.Err), many: strings.ReplaceAll(common(o.Err), filepath.Base(one.shown), "..."), hold: errors.Is(o.Err, scriptix.ErrUnauthorized) || errors.Is(o.Err, scriptix.ErrQuota)}
+	return cause{text: explain(o.Err), many: strings.ReplaceAll(common(o.Err), filepath.Base(one.name()), "..."), hold: errors.Is(o.Err, scriptix.ErrUnauthorized) || errors.Is(o.Err, scriptix.ErrQuota)}
 }
 
 // wasGivenUp reports whether an unknown outcome was given up before this run.

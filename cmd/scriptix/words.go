@@ -84,15 +84,31 @@ func together(paths []string) string {
 	return strings.TrimSuffix(paths[0], filepath.Ext(paths[0])) + ".{" + strings.Join(extensions, ",") + "}"
 }
 
-// shorten is a path as seen from here, where that is shorter.
-func shorten(path string) string {
-	if here, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(here, path); err == nil && len(rel) < len(path) {
-			return rel
-		}
+// directory is one that paths are seen from.
+type directory string
+
+// hereNow is the present directory, "" where that cannot be told.
+func hereNow() directory {
+	here, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	return directory(here)
+}
+
+// shorten is a path as seen from the directory, where that is shorter.
+func (d directory) shorten(path string) string {
+	if d == "" {
+		return path
+	}
+	if rel, err := filepath.Rel(string(d), path); err == nil && len(rel) < len(path) {
+		return rel
 	}
 	return path
 }
+
+// shorten is a path as seen from here, where that is shorter.
+func shorten(path string) string { return hereNow().shorten(path) }
 
 // shown is a path in a message.
 func shown(path string) string {
