@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/internal/watch"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -54,7 +55,7 @@ func (p *player) play(ctx context.Context) error {
 		ids[i] = "job_" + strconv.Itoa(i)
 	}
 	before, cpu := heapInUse(), cpuTime()
-	w := c.STT.NewWatcher()
+	w := c.STT.NewWatcher(seeded(p.seed))
 	waiting, cancel := context.WithTimeout(ctx, horizon)
 	defer cancel()
 	// One goroutine submits and one sends the callbacks, as other processes would.
@@ -155,6 +156,14 @@ func (p *player) RoundTrip(req *http.Request) (*http.Response, error) {
 		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
 		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: req,
 	}, nil
+}
+
+// seeded makes the jitter of the watcher's client repeatable.
+func seeded(seed uint64) scriptix.WaitOption {
+	return func(o *watch.Options) error {
+		o.Seed = seed
+		return nil
+	}
 }
 
 func index(id string) (int, error) { return strconv.Atoi(strings.TrimPrefix(id, "job_")) }

@@ -2,6 +2,11 @@
 // of polling: the client's own, every 30 seconds, a fixed share of the duration,
 // and waiting out the sender's retries.
 //
+// Before that it plays persons who wait for a few recordings without callbacks,
+// beside a loop that asks about each job every 3 seconds and beside an oracle that
+// knows when jobs end, and a day without callbacks on Silver (-only person, -only
+// "day without").
+//
 // The client is the real one, in a testing/synctest bubble, against a transport
 // that knows when jobs end; the others are played event by event. All have the
 // same jobs and the same windows. Run it with
@@ -22,7 +27,7 @@ import (
 
 func main() {
 	seed := flag.Uint64("seed", 1, "of the jobs")
-	only := flag.String("only", "", "play scenarios that match this regular expression")
+	only := flag.String("only", "", "play scenarios that match this regular expression; person, and day without callbacks, are two of them")
 	testing.Init()
 	flag.Parse()
 	pattern, err := regexp.Compile(*only)
@@ -43,6 +48,16 @@ func main() {
 
 func run(t *testing.T, seed uint64, pattern *regexp.Regexp) error {
 	t.Helper()
+	if pattern.MatchString("person") {
+		if err := runVigils(t, seed); err != nil {
+			return err
+		}
+	}
+	if pattern.MatchString("day without callbacks") {
+		if err := runDay(t, seed); err != nil {
+			return err
+		}
+	}
 	fmt.Println("| scenario | policy | polls | wasted | late p50 | p95 | p99 | found by poll | not found | worst minute / hour / day |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	begin := time.Now()

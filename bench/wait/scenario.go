@@ -17,6 +17,7 @@ type job struct {
 // scenario is a service, its jobs and what may be asked of it for polls.
 type scenario struct {
 	name      string
+	seed      uint64 // of the jobs, and of the client's jitter
 	limits    scriptix.Limits
 	callbacks bool // the client expects them
 	jobs      []job
@@ -56,10 +57,14 @@ func scenarios(seed uint64) []scenario {
 			jobs: play(seed, jobs, 24*time.Hour/time.Duration(jobs), 0, 1),
 		})
 	}
-	return append(all, scenario{
+	all = append(all, scenario{
 		name: "100,000 jobs pending, 2 % lost, Gold", limits: scriptix.PlanGold, callbacks: true,
 		jobs: play(seed, 100_000, 50*time.Millisecond, 800*time.Millisecond, 0.02),
 	})
+	for i := range all {
+		all[i].seed = seed
+	}
+	return all
 }
 
 // play makes jobs that come at a steady rate. Recordings last 5 to 60 minutes,

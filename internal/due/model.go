@@ -11,6 +11,9 @@ const (
 	// Grace is added on top while callbacks arrive: the callback's time to bring
 	// the end at no cost.
 	Grace = 90 * time.Second
+	// Dear is added where the first poll asks for the result: one that is not ready
+	// costs a second request for the status.
+	Dear = time.Minute
 
 	// Remembered is how many ends a Model remembers.
 	Remembered = 200

@@ -14,7 +14,7 @@ const (
 
 // fetches reports whether a poll is for the job's result.
 func (s *Scheduler) fetches(r *record, now time.Duration) bool {
-	if s.statuses || s.callbacks() || s.holding >= maxHeld || r.phase != open || r.askStatus || !r.wantsResult() {
+	if s.holding >= maxHeld || r.askStatus || !s.mayFetch(r) {
 		return false
 	}
 	switch {
@@ -26,6 +26,12 @@ func (s *Scheduler) fetches(r *record, now time.Duration) bool {
 		return false // its age tells little as long as nothing has ended
 	}
 	return s.likely(r, now)
+}
+
+// mayFetch reports whether a job's result may be asked for before its end is
+// known.
+func (s *Scheduler) mayFetch(r *record) bool {
+	return !s.statuses && !s.callbacks() && r.phase == open && r.wantsResult()
 }
 
 // resultOdd takes in an answer to a request for a result that says neither that

@@ -218,6 +218,29 @@ func TestResultsAreNotAskedForEarlyWhereThatIsNotWanted(t *testing.T) {
 	}
 }
 
+func TestWhereRequestsAreDearTheFirstOneForAResultComesALittleLater(t *testing.T) {
+	t.Parallel()
+	after := func(ask func(ctx context.Context, c *scriptix.Client) error) (took time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService(t)
+			s.start("job", time.Second)
+			begin := time.Now()
+			require.NoError(t, ask(t.Context(), s.client(scriptix.WithLimits(scriptix.Limits{PerMinute: 1}))))
+			took = s.seen[0].Sub(begin)
+		})
+		return took
+	}
+	status := after(func(ctx context.Context, c *scriptix.Client) error {
+		_, err := c.STT.Wait(ctx, "job")
+		return err
+	})
+	result := after(func(ctx context.Context, c *scriptix.Client) error {
+		_, err := c.STT.WaitResult(ctx, "job")
+		return err
+	})
+	assert.InDelta(t, 60, (result - status).Seconds(), 1, "one that is not ready costs a second request")
+}
+
 func TestTranscriptsOfAllWhoWaitForOneJobCostOneRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

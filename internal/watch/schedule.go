@@ -66,6 +66,9 @@ func (s *Scheduler) plan(r *record, now time.Duration) (at time.Duration, why re
 	if r.firstDue == 0 {
 		r.firstDue = seconds32(p.firstDue)
 	}
+	if r.polls == 0 && s.mayFetch(r) {
+		at += due.Dear
+	}
 	if !s.few() {
 		return at, estimated
 	}
