@@ -1,6 +1,7 @@
 package scriptix
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,7 @@ type call struct {
 	bare   bool          // what its answer says stands in the header
 	works  bool          // the service works before it answers: WithAnswerTimeout
 	total  time.Duration // the longest an attempt may take; 0: as long as bytes move
-	holds  bool          // the caller lets go of a large answer itself, by its done
+	holds  bool          // the caller lets go of a large answer itself
 	permit Permit        // of the budget, if the caller has it already; for a single attempt
 
 	repeat func(ctx context.Context, err error) // called before the wait for another attempt; nil: nobody asks
@@ -58,15 +59,8 @@ type answer struct {
 	body       []byte // the JSON in it
 	raw        []byte // as it came
 	attempts   int
-	sent, size int64 // of the audio, when there was one
-	leave      func(keep int64)
-}
-
-// done says that the answer is decoded, so that another large one may be.
-func (a *answer) done() {
-	if a.leave != nil {
-		a.leave(0)
-	}
+	sent, size int64          // of the audio, when there was one
+	place      *lenient.Place // what it takes of the gate of large answers
 }
 
 // Bounds of what is read of an answer.
@@ -137,9 +131,9 @@ type attempt struct{ x *exchange }
 func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := a.x
 	x.attempts++
-	x.received.letGo(0)
+	x.received.place.Keep(0)
 	x.sent, x.received = nil, received{}
-	permit, err := a.permit(req.Context())
+	permit, err := a.permit(x.ctx)
 	if err != nil {
 		x.attempts--
 		return nil, err
@@ -156,7 +150,7 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 		permit.Done(info)
 		x.sent.Rethrow()
 	}()
-	watchdog := audio.NewWatchdog(req.Context(), x.patience(), x.call.body != nil)
+	watchdog := audio.NewWatchdog(x.ctx, x.patience(), x.call.body != nil)
 	defer watchdog.End()
 	resp, err := a.send(watchdog, req) //nolint:contextcheck // the watchdog's is made of the request's
 	returned = true
@@ -164,7 +158,7 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 		err = settle(resp)
 	}
 	if err != nil {
-		if cause := watchdog.Stalled(req.Context()); cause != nil {
+		if cause := watchdog.Stalled(x.ctx); cause != nil {
 			err = cause
 		}
 		return nil, err
@@ -267,50 +261,47 @@ const largeBody = 64 << 20
 // received is the body of an answer.
 type received struct {
 	body  lenient.Body
-	err   error            // why it is not whole
-	whole bool             // all of the request's body had gone out by then
-	leave func(keep int64) // the gate of large answers; nil: it is none
-}
-
-// letGo makes room at the gate of large answers for all but keep bytes.
-func (r *received) letGo(keep int64) {
-	if r.leave != nil {
-		r.leave(keep)
-	}
+	err   error          // why it is not whole
+	whole bool           // all of the request's body had gone out by then
+	place *lenient.Place // what it takes of the gate of large answers
 }
 
 // read reads an answer's body, as far as its status makes that worthwhile, and
 // ends the attempt's sending.
 func (a attempt) read(watchdog *audio.Watchdog, resp *http.Response) (r received) {
 	x := a.x
-	defer resp.Body.Close()
-	how := lenient.Reading{Header: resp.Header, Length: resp.ContentLength, Limit: maxError, Complete: func() { watchdog.Hurry(lastWords) }}
-	how.Large = func(size int64) (err error) {
-		defer watchdog.Pause()() // the service is not to blame for this wait
-		r.leave, err = x.core.atHand.Enter(x.ctx, size)
-		return err
-	}
 	accepted := resp.StatusCode >= 200 && resp.StatusCode < 300
-	switch {
-	case accepted && x.call.bare:
+	if accepted && x.call.bare {
 		watchdog.Hurry(lastWords)
-	case accepted && x.call.limit > 0:
-		how.Limit = x.call.limit
-	case accepted:
-		how.Limit = maxAnswer
 	}
-	answer := audio.NewIncoming(x.ctx, resp.Body, watchdog)
 	switch {
+	case x.call.method == http.MethodHead || resp.Body == http.NoBody:
 	case accepted && x.call.to != nil:
-		r.err = x.call.to(resp.Header, answer)
-	case x.call.method != http.MethodHead && resp.Body != http.NoBody:
-		r.body, r.err = lenient.Read(answer, how)
+		r.err = x.call.to(resp.Header, audio.NewIncoming(x.ctx, resp.Body, watchdog))
+	default:
+		r = a.readBody(watchdog, resp, accepted)
 	}
 	if !accepted || x.call.bare {
 		r.err = nil // half a refusal is one
 	}
-	r.letGo(int64(len(r.body.Raw)))
+	r.place.Keep(int64(len(r.body.Raw)))
 	r.whole = x.sent.Seal()
+	_ = resp.Body.Close()
+	return r
+}
+
+func (a attempt) readBody(watchdog *audio.Watchdog, resp *http.Response, accepted bool) (r received) {
+	x := a.x
+	how := lenient.Reading{Header: resp.Header, Length: resp.ContentLength, Limit: maxError, Complete: func() { watchdog.Hurry(lastWords) }}
+	how.Large = func(size int64) (err error) {
+		defer watchdog.Pause()() // the service is not to blame for this wait
+		r.place, err = x.core.atHand.Enter(x.ctx, size)
+		return err
+	}
+	if accepted {
+		how.Limit = cmp.Or(x.call.limit, maxAnswer)
+	}
+	r.body, r.err = lenient.Read(audio.NewIncoming(x.ctx, resp.Body, watchdog), how)
 	return r
 }
 

@@ -276,7 +276,7 @@ func (c *core) read(ctx context.Context, k call, r reading) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer ans.done()
+	defer ans.place.Keep(0)
 	job, err := r.job(ans.body)
 	switch {
 	case r.early && ans.status == http.StatusAccepted && (err != nil || job.Status == ""):

@@ -1,6 +1,7 @@
 package scriptix
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -102,7 +103,7 @@ func (s *STTService) startUpload(ctx context.Context, a Audio, x audio.Extent, f
 	}
 	meter := audio.NewMeter(sub.progress, x.Size)
 	defer meter.Finish()
-	u := &upload{core: s.core, size: x.Size, part: audio.Part{Audio: a.src, Began: x, Report: meter.Report(), Release: sub.release}}
+	u := &upload{core: s.core, size: x.Size, chunk: s.core.cfg.chunkSize, part: audio.Part{Audio: a.src, Began: x, Report: meter.Report(), Release: sub.release}}
 	u.part.Sent = &u.offset.sent
 	metadata, err := u.metadata(ctx, fields)
 	if err != nil {
@@ -140,7 +141,7 @@ func (s *STTService) resumeUpload(ctx context.Context, a Audio, x audio.Extent, 
 	defer meter.Finish()
 	u := &upload{core: s.core, size: token.Size, part: audio.Part{Audio: a.src, Began: audio.Extent{Size: token.Size}, Report: meter.Report(), Release: sub.release}, url: target, token: *token, resumed: true}
 	u.part.Sent = &u.offset.sent
-	u.chunk = min(token.Chunk, s.core.cfg.chunkSize)
+	u.chunk = min(cmp.Or(token.Chunk, s.core.cfg.chunkSize), s.core.cfg.chunkSize)
 	if token.Whole {
 		u.offset.sent.Store(u.part.Began.Size)
 	}

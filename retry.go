@@ -116,7 +116,7 @@ func (x *exchange) run(target *url.URL) (*answer, error) {
 // by 1.2 MiB instead of 0.9.
 func (x *exchange) light(target *url.URL, header http.Header) (*answer, error) {
 	req := &http.Request{Method: x.call.method, URL: target, Host: target.Host, Header: header}
-	resp, err := attempt{x}.RoundTrip(req.WithContext(x.ctx)) //nolint:bodyclose // the attempt has read it
+	resp, err := attempt{x}.RoundTrip(req) //nolint:bodyclose // the attempt has read it
 	_, err = x.checkRetry(x.ctx, resp, err)
 	return x.outcome(err)
 }
@@ -125,7 +125,7 @@ func (x *exchange) light(target *url.URL, header http.Header) (*answer, error) {
 // ended, which says more where it ended during a wait, or before any attempt.
 func (x *exchange) outcome(err error) (*answer, error) {
 	if x.last.answer == nil || !x.call.holds {
-		x.received.letGo(0)
+		x.received.place.Keep(0)
 	}
 	switch e, ok := x.last.err.(*Error); { //nolint:errorlint // an unknown outcome stays one
 	case x.last.answer != nil:
@@ -221,7 +221,7 @@ func (x *exchange) refused(resp *http.Response) verdict {
 
 // accepted judges a 2xx, which is a success unless it cannot be read.
 func (x *exchange) accepted(resp *http.Response) verdict {
-	ans := &answer{status: resp.StatusCode, header: resp.Header, body: x.received.body.JSON(), raw: x.received.body.Raw, attempts: x.attempts, leave: x.received.leave}
+	ans := &answer{status: resp.StatusCode, header: resp.Header, body: x.received.body.JSON(), raw: x.received.body.Raw, attempts: x.attempts, place: x.received.place}
 	ans.sent, ans.size = x.sent.Sent()
 	err := x.received.err
 	if err == nil {

@@ -110,7 +110,7 @@ func (s *STTService) result(ctx context.Context, k call) (*Transcript, Status, e
 	if err != nil {
 		return nil, "", err
 	}
-	defer ans.done()
+	defer ans.place.Keep(0)
 	out, err := s.core.dialect.table.decode(ans.body, s.core.dialect.unit)
 	t, status := out.transcript, out.job.Status
 	switch {
@@ -142,7 +142,7 @@ func (s *STTService) RawResult(ctx context.Context, jobID string) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	ans.done()
+	ans.place.Keep(0)
 	return ans.raw, nil
 }
 
@@ -165,7 +165,7 @@ func (s *STTService) resultAnswer(ctx context.Context, k call) (call, *answer, e
 		return k, nil, err
 	}
 	if ans.status == http.StatusAccepted {
-		ans.done()
+		ans.place.Keep(0)
 		return k, nil, &Error{Op: k.op, JobID: k.jobID, StatusCode: ans.status, Attempts: ans.attempts, Err: ErrNotReady}
 	}
 	return k, ans, nil

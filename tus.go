@@ -29,11 +29,12 @@ const tusVersion = "1.0.0"
 
 // upload is one resumable upload on its way.
 type upload struct {
-	core  *core
-	part  audio.Part
-	size  int64
-	url   *url.URL
-	token uploadToken
+	core   *core
+	part   audio.Part
+	size   int64
+	url    *url.URL
+	token  uploadToken
+	header http.Header // of each chunk, of which there may be hundreds
 
 	offset  offset
 	chunk   int64 // bytes of the next one at most
@@ -55,9 +56,7 @@ var errProtocol = errors.New("the upload protocol is broken")
 // service stands it appends; after each failure it waits and asks. MaxAttempts
 // failures without a byte of progress between them end it.
 func (u *upload) run(ctx context.Context) (*Job, error) {
-	if u.chunk == 0 {
-		u.chunk = u.core.cfg.chunkSize
-	}
+	u.header = http.Header{"Tus-Resumable": {tusVersion}, "Content-Type": {"application/offset+octet-stream"}}
 	failures := 0
 	for {
 		before := u.offset.confirmed
@@ -185,8 +184,8 @@ func (u *upload) append(ctx context.Context) error {
 	if err := u.part.Prepare(ctx, before); err != nil {
 		return u.core.localFailure(ctx, "files.patch", err)
 	}
-	header := http.Header{"Tus-Resumable": {tusVersion}, "Content-Type": {"application/offset+octet-stream"}, "Upload-Offset": {strconv.FormatInt(before, 10)}}
-	k := call{op: "files.patch", method: http.MethodPatch, url: u.url, header: header, class: ClassSubmit, body: u.open, single: true, chunk: true, bare: true}
+	u.header.Set("Upload-Offset", strconv.FormatInt(before, 10))
+	k := call{op: "files.patch", method: http.MethodPatch, url: u.url, header: u.header, class: ClassSubmit, body: u.open, single: true, chunk: true, bare: true}
 	k.works = u.size-before <= u.chunk // after the last chunk it may digest the whole
 	ans, err := u.core.send(ctx, k)
 	if err != nil {

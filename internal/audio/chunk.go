@@ -121,7 +121,7 @@ func (p *Part) Open(ctx context.Context, from, size int64) (*Body, error) {
 	if p.before == nil {
 		p.before = src.info()
 	}
-	evidence := &proof{want: p.Digest, before: p.before, release: p.Release}
+	evidence := proof{want: p.Digest, before: p.before, release: p.Release}
 	if p.sum != nil {
 		evidence.sum = clone(p.sum)
 	}
@@ -154,7 +154,7 @@ type chunk struct {
 	ctx     context.Context //nolint:containedctx // lives as long as the attempt
 	part    *Part
 	src     *source
-	proof   *proof
+	proof   proof
 	at, end int64
 }
 

@@ -23,38 +23,45 @@ type gateWaiter struct {
 // NewGate makes a gate for so many bytes.
 func NewGate(total int64) *Gate { return &Gate{total: total} }
 
+// Place is what one answer takes of a gate. A nil Place takes nothing.
+type Place struct {
+	gate *Gate
+	held int64
+}
+
 // Enter waits until there is room for an answer of size bytes, as long as ctx
-// lasts. One that is larger than the gate goes in alone. What leave is told to
-// keep stays taken, of the size or less; the last call keeps nothing.
-func (g *Gate) Enter(ctx context.Context, size int64) (leave func(keep int64), err error) {
-	size = min(size, g.total)
+// lasts. One that is larger than the gate goes in alone.
+func (g *Gate) Enter(ctx context.Context, size int64) (*Place, error) {
+	place := &Place{gate: g, held: min(size, g.total)}
 	g.mu.Lock()
-	if len(g.waiting) == 0 && g.taken+size <= g.total {
-		g.taken += size
+	if len(g.waiting) == 0 && g.taken+place.held <= g.total {
+		g.taken += place.held
 		g.mu.Unlock()
-		return g.leaver(size), nil
+		return place, nil
 	}
-	w := &gateWaiter{size: size, in: make(chan struct{})}
+	w := &gateWaiter{size: place.held, in: make(chan struct{})}
 	g.waiting = append(g.waiting, w)
 	g.mu.Unlock()
 	select {
 	case <-w.in:
-		return g.leaver(size), nil
+		return place, nil
 	case <-ctx.Done():
 		g.quit(w)
 		return nil, context.Cause(ctx)
 	}
 }
 
-func (g *Gate) leaver(held int64) func(keep int64) {
-	return func(keep int64) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		keep = max(min(keep, held), 0)
-		g.taken -= held - keep
-		held = keep
-		g.admit()
+// Keep makes room for others by all but size bytes; by all in the end.
+func (p *Place) Keep(size int64) {
+	if p == nil {
+		return
 	}
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	size = max(min(size, p.held), 0)
+	p.gate.taken -= p.held - size
+	p.held = size
+	p.gate.admit()
 }
 
 // quit takes a waiter out, or gives back what it was given meanwhile.

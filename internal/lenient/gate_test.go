@@ -23,23 +23,23 @@ func TestNoMoreIsAtHandThanTheGateLetsIn(t *testing.T) {
 		for i := range 50 {
 			all.Go(func() {
 				size := int64(10 + i)
-				leave, err := gate.Enter(t.Context(), size)
+				place, err := gate.Enter(t.Context(), size)
 				assert.NoError(t, err)
 				most.Store(max(most.Load(), atHand.Add(size)))
 				time.Sleep(time.Second)
 				atHand.Add(-size / 2)
-				leave(size - size/2)
+				place.Keep(size - size/2)
 				time.Sleep(time.Second)
 				atHand.Add(size/2 - size)
-				leave(0)
-				leave(0)
+				place.Keep(0)
+				place.Keep(0)
 			})
 		}
 		all.Wait()
 		assert.LessOrEqual(t, most.Load(), int64(100))
-		leave, err := gate.Enter(t.Context(), 1000)
+		place, err := gate.Enter(t.Context(), 1000)
 		require.NoError(t, err, "one that is larger goes in alone")
-		leave(0)
+		place.Keep(0)
 	})
 }
 
@@ -47,7 +47,7 @@ func TestGateLetsTheFirstInFirstAndForgetsWhoLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		gate := lenient.NewGate(100)
-		leave, err := gate.Enter(t.Context(), 60)
+		place, err := gate.Enter(t.Context(), 60)
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -61,12 +61,12 @@ func TestGateLetsTheFirstInFirstAndForgetsWhoLeft(t *testing.T) {
 			small, err := gate.Enter(t.Context(), 10)
 			assert.NoError(t, err)
 			entered.Add(1)
-			small(0)
+			small.Keep(0)
 		}()
 		synctest.Wait()
 		assert.Zero(t, entered.Load(), "it is not passed by a small one")
 		time.Sleep(2 * time.Second)
 		assert.Equal(t, int64(1), entered.Load())
-		leave(0)
+		place.Keep(0)
 	})
 }
