@@ -153,10 +153,10 @@ func (c *Client) Deliver(ctx context.Context, e webhook.Event) error {
 		}
 		return err
 	}
+	c.core.observeCallback(ctx, e, observe.Accepted, nil) // before the end that it brings
 	if ok {
 		c.core.waits.Callback(job, ended)
 	}
-	c.core.observeCallback(ctx, e, observe.Accepted, nil)
 	return nil
 }
 
