@@ -210,3 +210,18 @@ func TestATranscriptAsJSONIsThatOfTheEncoderSegmentBySegment(t *testing.T) {
 		assert.Equal(t, want.String(), got.String())
 	}
 }
+
+func TestTheStatusLineTellsWhatIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	three := looks{jobs: 3, next: now.Add(4 * time.Second), reason: scriptix.WaitsForEnd}
+	assert.Equal(t, "3 transcribing, next look in 4 s", three.text(now, 3, 0))
+	assert.Equal(t, "2 being sent or fetched; 3 transcribing, next look in 4 s; 1 without an answer", three.text(now, 5, 1))
+	assert.Equal(t, "3 transcribing, looking now", three.text(now.Add(4*time.Second), 3, 0))
+	assert.Empty(t, looks{}.text(now, 0, 0))
+	assert.Empty(t, three.obstacle(now, "minute"))
+	three.reason, three.next = scriptix.WaitsForBudget, now.Add(12*time.Second)
+	assert.Equal(t, "minute full, goes on in 12 s", three.obstacle(now, "minute").text)
+	three.reason, three.err = scriptix.WaitsForService, errors.New("stt.status: dial tcp 127.0.0.1:1: connect: connection refused")
+	assert.Equal(t, "the service does not answer: connection refused; next try in 12 s; scriptix doctor checks it", three.obstacle(now, "minute").text)
+}

@@ -54,7 +54,93 @@ func (t *transcription) status(now time.Time) status {
 	if s := t.window(now); s.obstacle != "" {
 		return s
 	}
-	return status{text: t.jobsText(now)}
+	looks := t.looks()
+	if s := looks.obstacle(now, t.fullWindow()); s.obstacle != "" {
+		return s
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	open := 0
+	for _, list := range t.waiting {
+		if len(list) > 0 {
+			open++
+		}
+	}
+	return status{text: looks.text(now, open, t.counts[batch.StateUnknown])}
+}
+
+// looks is when running jobs are looked at next.
+type looks struct {
+	jobs   int
+	next   time.Time // the first of them
+	reason string    // what that waits for
+	err    error     // why the last look failed
+}
+
+func (t *transcription) looks() (l looks) {
+	for s := range t.client.Waiting() { // the next one first
+		if l.jobs++; l.jobs == 1 {
+			l.next, l.reason, l.err = s.Next, s.Reason, s.Err
+		}
+	}
+	return l
+}
+
+// obstacle says what keeps all jobs from being looked at, if something does.
+func (l looks) obstacle(now time.Time, window string) status {
+	if l.jobs == 0 {
+		return status{}
+	}
+	wait := waitText(l.next.Sub(now))
+	switch l.reason {
+	case scriptix.WaitsForService:
+		why := ""
+		if l.err != nil {
+			why = ": " + network(l.err.Error())
+		}
+		return status{"down", fmt.Sprintf("the service does not answer%s; next try in %s; scriptix doctor checks it", why, wait)}
+	case scriptix.WaitsForBudget:
+		return status{"full " + window, window + " full, goes on in " + wait}
+	}
+	return status{}
+}
+
+// text says how many recordings are where, of so many that are open, and when
+// the jobs are looked at.
+func (l looks) text(now time.Time, open, unanswered int) string {
+	var parts []string
+	if l.jobs > 0 {
+		text := fmt.Sprintf("%d transcribing", l.jobs)
+		switch wait := l.next.Sub(now); {
+		case l.next.IsZero():
+		case wait < time.Second:
+			text += ", looking now"
+		default:
+			text += ", next look in " + waitText(wait)
+		}
+		parts = append(parts, text)
+	}
+	if other := open - l.jobs; other > 0 {
+		parts = append([]string{fmt.Sprintf("%d being sent or fetched", other)}, parts...)
+	}
+	if unanswered > 0 {
+		parts = append(parts, fmt.Sprintf("%d without an answer", unanswered))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// fullWindow names the window of the key's budget that has no room.
+func (t *transcription) fullWindow() string {
+	b := t.client.Budget()
+	for _, w := range []struct {
+		name string
+		use  scriptix.WindowUse
+	}{{"day", b.Day}, {"hour", b.Hour}} {
+		if w.use.Limit > 0 && w.use.Left == 0 {
+			return w.name
+		}
+	}
+	return "minute"
 }
 
 // window tells when a window of the key's budget is full, and requests wait for
@@ -85,28 +171,4 @@ func (t *transcription) window(now time.Time) status {
 		}
 	}
 	return status{}
-}
-
-// jobsText counts what is under way.
-func (t *transcription) jobsText(time.Time) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	open := 0
-	for _, list := range t.waiting {
-		if len(list) > 0 {
-			open++
-		}
-	}
-	running := t.client.Stats().Waiting
-	var parts []string
-	if running > 0 {
-		parts = append(parts, fmt.Sprintf("%d transcribing", running))
-	}
-	if other := open - running; other > 0 {
-		parts = append(parts, fmt.Sprintf("%d being sent or fetched", other))
-	}
-	if n := t.counts[batch.StateUnknown]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d without an answer", n))
-	}
-	return strings.Join(parts, ", ")
 }
