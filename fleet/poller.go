@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
 	"github.com/scriptix-io/scriptix-go/internal/step"
-	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
 const (
@@ -27,7 +27,6 @@ const (
 // client of its own, whose waiting decides when a job is worth a request.
 type poller struct {
 	*work
-	client  *scriptix.Client
 	made    time.Time // when the client was
 	watcher *scriptix.Watcher
 
@@ -38,7 +37,7 @@ type poller struct {
 }
 
 func newPoller(w *work, client *scriptix.Client, made time.Time) *poller {
-	return &poller{work: w, client: client, made: made, watcher: client.STT.NewWatcher(scriptix.WantTranscript()), changed: make(map[string]bool), reload: true, wake: make(chan struct{}, 1)}
+	return &poller{work: w, made: made, watcher: client.STT.NewWatcher(scriptix.WantTranscript()), changed: make(map[string]bool), reload: true, wake: make(chan struct{}, 1)}
 }
 
 // run follows jobs until ctx ends.
@@ -88,6 +87,9 @@ func (p *poller) ended(ctx context.Context, job *scriptix.Job) {
 			p.noticed(note{}) // it is asked for again
 		}
 		return
+	}
+	if r.Phase != ledger.Submitted {
+		return // it was this process that told the watcher
 	}
 	if job.Transcript == nil {
 		p.insistObserve(ctx, r.Key, job)
@@ -144,6 +146,9 @@ func (p *poller) noticed(n note) {
 func (p *poller) feed(ctx context.Context) {
 	reload := time.NewTicker(reloadEvery)
 	defer reload.Stop()
+	if err := p.learn(ctx); err != nil && ctx.Err() == nil {
+		p.fleet.store.log.WarnContext(ctx, "fleet: how long the latest jobs took could not be read", "error", err)
+	}
 	for {
 		p.mu.Lock()
 		all, changed := p.reload, p.changed
@@ -222,7 +227,7 @@ func (p *poller) follow(found []row) {
 		case r.JobID == "":
 		case r.Phase == ledger.Submitted && !r.Confirm:
 			running = append(running, scriptix.Job{ID: r.JobID, CreatedAt: p.since(r.SubmittedAt), Duration: r.Duration})
-		case r.Source == string(scriptix.SourceWebhook) && (r.Phase == ledger.Completed || r.Phase == ledger.Done):
+		case r.Phase.Ended():
 			p.tell(r)
 		default:
 			over = append(over, r.JobID)
@@ -247,14 +252,39 @@ func (p *poller) since(submitted time.Time) time.Time {
 	return submitted
 }
 
-// tell has the watcher hear of an end that a receiver heard of: whoever never
+// tell has the watcher hear of an end that was heard of elsewhere: whoever never
 // hears its jobs end asks for them ever more rarely.
 func (p *poller) tell(r row) {
-	e := webhook.Event{
-		Type: webhook.TranscriptionCompleted, Timestamp: r.EndedAt,
-		Data: webhook.Data{ID: r.JobID, Status: string(scriptix.StatusCompleted), Duration: r.Duration},
+	status := scriptix.StatusCompleted
+	if r.Phase == ledger.Failed {
+		status = scriptix.StatusFailed
 	}
-	if err := p.client.Deliver(context.Background(), e); err != nil {
-		p.watcher.Remove(r.JobID)
+	p.watcher.Observe(scriptix.Job{
+		ID: r.JobID, Status: status, Duration: r.Duration, Failure: r.Failure, Source: scriptix.Source(r.Source),
+	}, r.EndedAt)
+}
+
+// learn tells the watcher how long the latest jobs took, of which a new leader's
+// client knows nothing.
+func (p *poller) learn(ctx context.Context) error {
+	const latest = 200
+	s := p.fleet.store
+	ends := s.sql("select " + rowColumns + ` from {s}.scriptix_record
+		where account = $1 and outcome is not null and job_id is not null order by outcome desc limit $2`)
+	rows, err := s.pool.Query(ctx, ends, s.account, latest)
+	if err != nil {
+		return err
 	}
+	found, err := pgx.CollectRows(rows, func(from pgx.CollectableRow) (row, error) { return scanRow(from) })
+	if err != nil {
+		return err
+	}
+	var took []scriptix.JobTime
+	for _, r := range slices.Backward(found) { // the oldest first
+		if r.EndedAt.After(r.SubmittedAt) && !r.SubmittedAt.IsZero() {
+			took = append(took, scriptix.JobTime{Took: r.EndedAt.Sub(r.SubmittedAt), Duration: r.Duration})
+		}
+	}
+	p.watcher.Learn(took...) //nolint:contextcheck // the watcher's own
+	return nil
 }
