@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -17,13 +19,28 @@ type params struct {
 	Timestamps  string `json:"timestamps,omitempty"`
 	Model       string `json:"model,omitempty"`
 	GlossaryID  int64  `json:"glossary_id,omitempty"`
+	Channels    string `json:"channels,omitempty"` // channelsSplit, or "" for all of them as one recording
 }
 
+const channelsSplit = "split"
+
 func (p params) submit() scriptix.SubmitParams {
-	return scriptix.SubmitParams{
+	submit := scriptix.SubmitParams{
 		Language: p.Language, Diarization: p.Diarization, Timestamps: scriptix.Timestamps(p.Timestamps),
 		Model: p.Model, GlossaryID: p.GlossaryID,
 	}
+	if p.Channels == channelsSplit {
+		submit.Extra = url.Values{"multichannel": {"true"}}
+	}
+	return submit
+}
+
+// speaks refuses what no recording can ask of a dialect.
+func (p params) speaks(dialect string) error {
+	if p.Channels != "" && dialect != sessionDialect {
+		return usage("--channels split: only the session API takes channels apart (--dialect session), and two uploads of one call would be two bills; --diarization tells the speakers of a mixed call apart")
+	}
+	return nil
 }
 
 // paramFlags are the parameters as flags. One that was left out changes nothing.
@@ -33,6 +50,7 @@ type paramFlags struct {
 	Timestamps  string `enum:"segment,word," default:"" placeholder:"FINENESS" help:"Times per segment or per word (segment)."`
 	Model       string `placeholder:"KEY" help:"Custom model (none)."`
 	GlossaryID  int64  `name:"glossary-id" placeholder:"N" help:"Glossary of the account (none)."`
+	Channels    string `enum:"mix,split," default:"" placeholder:"HOW" help:"split: take the channels of a call for its speakers, where the dialect can (session); mix: all as one (mix)."`
 
 	given map[string]bool // the names of the flags that stood on the command line
 }
@@ -64,6 +82,9 @@ func (f *paramFlags) over(p params) params {
 	}
 	if f.given["glossary-id"] {
 		p.GlossaryID = f.GlossaryID
+	}
+	if f.given["channels"] {
+		p.Channels = strings.TrimSuffix(f.Channels, "mix")
 	}
 	if p.Timestamps == "" {
 		p.Timestamps = string(scriptix.TimestampsSegment)
@@ -103,7 +124,7 @@ func spelled(p params) []string {
 	}
 	return []string{
 		"--language " + quoted(p.Language), diarization, "--timestamps " + timestamps,
-		"--model " + quoted(p.Model), fmt.Sprintf("--glossary-id %d", p.GlossaryID),
+		"--model " + quoted(p.Model), fmt.Sprintf("--glossary-id %d", p.GlossaryID), "--channels " + cmp.Or(p.Channels, "mix"),
 	}
 }
 
@@ -121,6 +142,9 @@ func (p params) words() []string {
 	}
 	if p.Model != "" {
 		list = append(list, "model "+oneLine(p.Model))
+	}
+	if p.Channels != "" {
+		list = append(list, "channels "+oneLine(p.Channels))
 	}
 	if p.GlossaryID != 0 {
 		list = append(list, fmt.Sprintf("glossary %d", p.GlossaryID))

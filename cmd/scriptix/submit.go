@@ -39,6 +39,9 @@ Examples:
 // Run uploads one recording after the other and prints the ids of their jobs.
 func (c *submitCmd) Run(ctx context.Context, e *env, parsed *kong.Context) error {
 	c.given = givenFlags(parsed)
+	if err := c.over(params{}).speaks(c.Dialect); err != nil {
+		return err
+	}
 	in, err := expand(c.Files, nil)
 	if err != nil {
 		return err

@@ -14,13 +14,12 @@ type transcribeCmd struct {
 	paramFlags
 	callbacks
 	batchFlags
-	Paths    []string `arg:"" optional:"" name:"path" help:"Recordings, directories or patterns; - is standard input. Without any, what the folder remembers is printed."`
-	Format   []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html, and docx, pdf, stl, ttml as the service makes them (json,txt)."`
-	Include  []string `placeholder:"PATTERN" sep:"none" help:"Take files of other extensions from directories too, as '*.aiff'; may be given several times."`
-	Flat     bool     `help:"All transcripts in one folder, instead of folders as the recordings lie in."`
-	Again    bool     `help:"Pay anew for recordings that were transcribed with other parameters; the transcripts get names of their own."`
-	Channels string   `enum:"mix,split" default:"mix" placeholder:"HOW" help:"split: tell the two channels of a call apart, where the service can (${default})."`
-	Force    bool     `help:"Send files that are no recordings by their first bytes."`
+	Paths   []string `arg:"" optional:"" name:"path" help:"Recordings, directories or patterns; - is standard input. Without any, what the folder remembers is printed."`
+	Format  []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html, and docx, pdf, stl, ttml as the service makes them (json,txt)."`
+	Include []string `placeholder:"PATTERN" sep:"none" help:"Take files of other extensions from directories too, as '*.aiff'; may be given several times."`
+	Flat    bool     `help:"All transcripts in one folder, instead of folders as the recordings lie in."`
+	Again   bool     `help:"Pay anew for recordings that were transcribed with other parameters; the transcripts get names of their own."`
+	Force   bool     `help:"Send files that are no recordings by their first bytes."`
 
 	dryFlags
 }
@@ -82,9 +81,6 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	if err := c.check(); err != nil {
 		return err
 	}
-	if c.Channels == "split" {
-		return usage("--channels split: the API that this program speaks takes no channels apart, and two uploads of one call would be two bills; --diarization tells the speakers of a mixed call apart")
-	}
 	out, err := filepath.Abs(c.Out)
 	if err != nil {
 		return err
@@ -105,6 +101,12 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 		return err
 	}
 	c.Plan, c.Dialect = now.Plan, now.Dialect
+	if err := now.speaks(c.Dialect); err != nil {
+		return err
+	}
+	if now.Channels != "" && c.Audio == recipeSmall {
+		return usage("--audio small makes one channel of all, and --channels split needs them apart")
+	}
 	j := &judge{out: out, now: now, flags: &c.paramFlags, format: formats, again: c.Again, force: c.Force, flat: c.Flat}
 	if c.DryRun {
 		return c.dryRun(ctx, e, j, in, told)
