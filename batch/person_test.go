@@ -80,8 +80,17 @@ func (v vigil) hold(t *testing.T) {
 
 	slices.Sort(late)
 	stats := fake.Stats()
-	t.Logf("ROW %s: last after %.1fs, p50 %.1f, p95 %.1f, %d requests, %d polls", v.name, last.Seconds(), late[len(late)/2].Seconds(), late[len(late)*95/100].Seconds(), len(fake.Requests()), c.Stats().PollsSent)
+	t.Logf("%s: last after %.1fs, p50 %.1f, p95 %.1f, %d requests, %d polls", v.name, last.Seconds(), late[len(late)/2].Seconds(), late[len(late)*95/100].Seconds(), len(fake.Requests()), c.Stats().PollsSent)
 	assert.LessOrEqual(t, last, v.within)
 	assert.LessOrEqual(t, len(fake.Requests()), v.requests)
 	assert.Zero(t, stats.Refused)
+	if v.recordings == 1 {
+		assert.LessOrEqual(t, late[0], v.processing(0)/5, "a fifth of its time")
+	}
+	requests := fake.Requests()
+	for i := range requests {
+		if before := i - v.limits.PerMinute; before >= 0 {
+			assert.GreaterOrEqual(t, requests[i].Time.Sub(requests[before].Time), time.Minute, "more than the plan's minute")
+		}
+	}
 }

@@ -18,6 +18,8 @@ const (
 
 	// MinAsk is the least time between two questions about one job.
 	MinAsk = 2 * time.Second
+	// FirstAsk is the least age at which the first one is worth a request.
+	FirstAsk = 2100 * time.Millisecond
 	// Likely is the chance from which on a job has probably ended.
 	Likely = 0.5
 
@@ -64,10 +66,13 @@ func prior(duration time.Duration) time.Duration {
 	return baseTime + time.Duration(baseRatio*float64(min(duration, longest)))
 }
 
+// unseenSince is the age up to which a job is taken to have run.
+func unseenSince(seen, scale time.Duration) time.Duration { return max(seen, scale*5/16) }
+
 // Chance is how likely a job of a scale has ended by an age, 0 to 1, when it was
 // last seen running at another (0: never).
 func Chance(age, seen, scale time.Duration) float64 {
-	since := max(seen, scale/3)
+	since := unseenSince(seen, scale)
 	if age <= since {
 		return 0
 	}
@@ -83,7 +88,7 @@ func Chance(age, seen, scale time.Duration) float64 {
 // until it is 12 % again: a job of six hours costs less than 60 questions and is
 // found within an eighth of its time.
 func Worth(seen, scale time.Duration, jitter float64) time.Duration {
-	since := max(seen, scale/3)
+	since := unseenSince(seen, scale)
 	gap := float64(since) * (math.Pow(1-leastChance, -1/steepness) - 1)
 	if since >= overdue*scale {
 		gap = max(gap, min(rarerGap*float64(since), float64(longGap)))

@@ -32,7 +32,7 @@ func TestChanceGrowsWithTheAgeSinceAJobWasLastSeenRunning(t *testing.T) {
 	t.Parallel()
 	const scale = 30 * time.Second
 	assert.Zero(t, due.Chance(5*time.Second, 0, scale), "nothing ends in less than a third of the scale")
-	assert.InDelta(t, 0.56, due.Chance(20*time.Second, 0, scale), 0.01)
+	assert.InDelta(t, 0.60, due.Chance(20*time.Second, 0, scale), 0.01)
 	assert.InDelta(t, 0.1, due.Chance(22*time.Second, 20*time.Second, scale), 0.02)
 	assert.Zero(t, due.Chance(20*time.Second, 20*time.Second, scale))
 }

@@ -61,7 +61,10 @@ func free(room Room, jobs int) int {
 // worth is when a job is worth a question that requests are to spare for.
 func (s *Scheduler) worth(r *record) time.Duration {
 	at := r.submitted + due.Worth(r.seen, s.odds.Scale(r.duration), s.jitter.Float64())
-	return max(at, max(r.askedAt, r.submitted)+due.MinAsk)
+	if r.askedAt == 0 {
+		return max(at, r.submitted+due.FirstAsk)
+	}
+	return max(at, r.askedAt+due.MinAsk)
 }
 
 // likely reports whether a job has probably ended.
