@@ -82,7 +82,7 @@ func (c *core) exchange(ctx context.Context, header int, k call) (*answer, error
 	if err != nil {
 		return nil, &Error{Op: k.op, JobID: k.jobID, Err: err}
 	}
-	return x.run(target)
+	return x.run(target) //nolint:contextcheck // the exchange holds it
 }
 
 // target is the call's URL. Elements are escaped one by one and never joined
@@ -152,7 +152,7 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	}()
 	watchdog := audio.NewWatchdog(x.ctx, x.patience(), x.call.body != nil)
 	defer watchdog.End()
-	resp, err := a.send(watchdog, req) //nolint:contextcheck // the watchdog's is made of the request's
+	resp, err := a.send(watchdog, req)
 	returned = true
 	if err == nil {
 		err = settle(resp)
