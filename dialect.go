@@ -8,9 +8,9 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/scriptix-io/scriptix-go/internal/dialect"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
 )
 
@@ -131,13 +131,7 @@ type outcome struct {
 // spoken is the dialect of a client, with what it has learned of the service.
 type spoken struct {
 	Dialect
-	headers []string
-	probing chan struct{} // held by the one that probes
-
-	mu     sync.Mutex
-	header int // in headers: the one that was accepted last
-	sure   bool
-	status int // in table.status: the one that was answered last
+	learned *dialect.Learned
 }
 
 func (d Dialect) speak() *spoken {
@@ -145,32 +139,7 @@ func (d Dialect) speak() *spoken {
 	if d.keyHeader != "" {
 		headers = []string{d.keyHeader}
 	}
-	return &spoken{Dialect: d, headers: headers, probing: make(chan struct{}, 1)}
-}
-
-// key puts the API key where the service expects it.
-func (d *spoken) key(header http.Header, which int, key string) {
-	name := d.headers[which]
-	if name == "Authorization" {
-		key = "Bearer " + key
-	}
-	header[name] = []string{key}
-}
-
-func (d *spoken) current() (header int, sure bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.header, d.sure
-}
-
-// learn remembers a header that the service has accepted.
-func (d *spoken) learn(header int, err error) {
-	if !accepts(err) {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.header, d.sure = header, true
+	return &spoken{d, dialect.NewLearned(headers)}
 }
 
 // accepts reports whether an answer shows that the key's header was right: any
@@ -197,20 +166,21 @@ func (c *core) send(ctx context.Context, k call) (*answer, error) {
 			return nil, err
 		}
 	}
-	header, _ := c.dialect.current()
+	learned := c.dialect.learned
+	header, _ := learned.Header()
 	ans, err := c.sendIn(ctx, header, k)
 	if k.method != http.MethodGet {
 		return ans, err
 	}
-	if errors.Is(err, ErrUnauthorized) && len(c.dialect.headers) > 1 {
-		header = (header + 1) % len(c.dialect.headers)
+	if errors.Is(err, ErrUnauthorized) && learned.Headers() > 1 {
+		header = (header + 1) % learned.Headers()
 		k.permit = nil // it was used
 		if other, otherErr := c.sendIn(ctx, header, k); accepts(otherErr) {
 			ans, err = other, otherErr
 		}
 	}
-	if !k.lax {
-		c.dialect.learn(header, err)
+	if !k.lax && accepts(err) {
+		learned.Accepted(header)
 	}
 	return ans, err
 }
@@ -221,16 +191,15 @@ func (c *core) probe(ctx context.Context, k call) error {
 	if c.dialect.table.probe == nil {
 		return nil
 	}
-	select {
-	case c.dialect.probing <- struct{}{}:
-		defer func() { <-c.dialect.probing }()
-	case <-ctx.Done():
+	done, err := c.dialect.learned.Probe(ctx)
+	switch {
+	case err != nil:
 		return &Error{Op: k.op, Err: ctxError(ctx)}
-	}
-	if _, sure := c.dialect.current(); sure {
+	case done == nil:
 		return nil
 	}
-	_, err := c.send(ctx, call{op: "dialect.probe", method: http.MethodGet, path: c.dialect.table.probe(), class: k.class})
+	defer done()
+	_, err = c.send(ctx, call{op: "dialect.probe", method: http.MethodGet, path: c.dialect.table.probe(), class: k.class})
 	if accepts(err) {
 		return nil
 	}
@@ -245,15 +214,11 @@ func (c *core) status(ctx context.Context, k call) (*Job, error) {
 		return nil, invalid(k.op, "job id", "is empty")
 	}
 	readings := c.dialect.table.status
-	c.dialect.mu.Lock()
-	which := c.dialect.status
-	c.dialect.mu.Unlock()
+	which := c.dialect.learned.Status()
 	for first := true; ; first = false {
 		job, err := c.read(ctx, k, readings[which])
 		if err == nil {
-			c.dialect.mu.Lock()
-			c.dialect.status = which
-			c.dialect.mu.Unlock()
+			c.dialect.learned.Answered(which)
 			return job, nil
 		}
 		e, ok := errors.AsType[*Error](err)

@@ -82,7 +82,7 @@ func (x *exchange) run(target *url.URL) (*answer, error) {
 	if x.call.accept != "" {
 		header.Set("Accept", x.call.accept)
 	}
-	x.core.dialect.key(header, x.header, x.core.key())
+	x.core.dialect.learned.Put(header, x.header, x.core.key())
 	maps.Copy(header, x.call.header)
 	if x.call.chunk {
 		return x.light(target, header)

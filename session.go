@@ -204,10 +204,7 @@ func toSegment(s dialect.Segment, words []Word) Segment {
 // result, as its document holds it; nil where there is none.
 func sessionDocument(ctx context.Context, s *STTService, jobID string) *Transcript {
 	d := s.core.dialect
-	d.mu.Lock()
-	which := d.status
-	d.mu.Unlock()
-	if which != 0 {
+	if d.learned.Status() != 0 {
 		return nil // this variant has no status call, so nothing tells of the document
 	}
 	job, err := s.core.read(ctx, call{op: "stt.status", jobID: jobID, method: http.MethodGet, class: ClassResult}, d.table.status[0])
