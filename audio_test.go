@@ -60,7 +60,7 @@ func TestEverySourceArrivesWhole(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fake := scriptixtest.New(t)
+			fake := newFake(t)
 			c := newClient(t, fake)
 
 			_, err := c.STT.Submit(t.Context(), tt.audio, scriptix.SubmitParams{Language: "en"})
@@ -129,7 +129,7 @@ func TestBadAudioIsNamedAndNothingIsSent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fake := scriptixtest.New(t)
+			fake := newFake(t)
 			c := newClient(t, fake)
 
 			_, err := c.STT.Submit(t.Context(), tt.audio, scriptix.SubmitParams{Language: "en"})
@@ -172,7 +172,7 @@ func TestAudioThatChangesWhileItIsSentMakesNoJob(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fake := scriptixtest.New(t)
+			fake := newFake(t)
 			c := newClient(t, fake, quick)
 
 			_, err := c.STT.Submit(t.Context(), tt.audio, scriptix.SubmitParams{Language: "en"})
@@ -190,7 +190,7 @@ func TestAudioThatChangesWhileItIsSentMakesNoJob(t *testing.T) {
 func TestAFileThatGrowsWhileItIsSentMakesNoJob(t *testing.T) {
 	t.Parallel()
 	path := writeFile(t, "a.wav", wav)
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	c := newClient(t, fake, quick)
 	grow := scriptix.OnProgress(func(int64, int64) {
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
@@ -239,7 +239,7 @@ func TestAReaderIsNeverSentTwice(t *testing.T) {
 	t.Parallel()
 	t.Run("a second submit is refused", func(t *testing.T) {
 		t.Parallel()
-		fake := scriptixtest.New(t)
+		fake := newFake(t)
 		c := newClient(t, fake)
 		audio := scriptix.Reader("a.wav", bytes.NewReader(wav))
 		_, err := c.STT.Submit(t.Context(), audio, scriptix.SubmitParams{Language: "en"})
@@ -253,7 +253,7 @@ func TestAReaderIsNeverSentTwice(t *testing.T) {
 	})
 	t.Run("an attempt that took some of it is not repeated", func(t *testing.T) {
 		t.Parallel()
-		fake := scriptixtest.New(t)
+		fake := newFake(t)
 		c := newClient(t, fake, quick)
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 503, RetryAfter: "0", Body: `{"error":"busy"}`})
 
@@ -265,7 +265,7 @@ func TestAReaderIsNeverSentTwice(t *testing.T) {
 	})
 	t.Run("an attempt that took none of it is", func(t *testing.T) {
 		t.Parallel()
-		fake := scriptixtest.New(t)
+		fake := newFake(t)
 		c := newClient(t, fake, quick)
 		fake.RefuseConnections(2)
 
@@ -278,7 +278,7 @@ func TestAReaderIsNeverSentTwice(t *testing.T) {
 
 func TestTheAudioIsOpenedOncePerAttempt(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	c := newClient(t, fake, quick)
 	fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Times: 2, Status: 503, RetryAfter: "0", Body: `{"error":"busy"}`})
 	opens, closes := 0, 0
@@ -307,7 +307,7 @@ func (c countClose) Close() error {
 
 func TestAFileSystemThatCannotSeekIsReadUpToWhereAnUploadGoesOn(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	c := newClient(t, fake, scriptix.WithChunkSize(3000))
 	var open atomic.Int64
 	audio := scriptix.FileFS(openFS{fstest.MapFS{"a.wav": {Data: wav}}, &open}, "a.wav") // its files have no Seek

@@ -45,7 +45,7 @@ func TestNegativeFiguresInHeadersDoNotStopTheKey(t *testing.T) {
 func TestAStatusWithADeadlineIsNotRefusedForSubmitsThatWaitForASlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Delay: 5 * time.Minute, Times: 100})
 		c := newClient(t, fake, scriptix.WithLimits(scriptix.Limits{PerMinute: 10, Concurrent: 3}))
 		ctx, cancel := context.WithCancel(t.Context())

@@ -42,6 +42,24 @@ func variants() []variant {
 	}
 }
 
+// variantOf is the variant that a test runs in, by its name: that of
+// TestInEachDialect, or the default.
+func variantOf(t *testing.T) variant {
+	t.Helper()
+	for _, v := range variants()[1:] {
+		if strings.HasPrefix(t.Name(), "TestInEachDialect/"+strings.ReplaceAll(v.name, " ", "_")+"/") {
+			return v
+		}
+	}
+	return variants()[0]
+}
+
+// newFake makes a fake that speaks the test's variant.
+func newFake(t *testing.T, opts ...scriptixtest.Option) *scriptixtest.Server {
+	t.Helper()
+	return scriptixtest.New(t, append(opts, variantOf(t).fake)...)
+}
+
 // inMemory makes a fake and a client of the variant, within a bubble.
 func (v variant) inMemory(t *testing.T, fakeOpts []scriptixtest.Option, opts ...scriptix.Option) (*scriptixtest.Server, *scriptix.Client) {
 	t.Helper()

@@ -170,7 +170,7 @@ func TestWhatIsExpectedIsProvedBeforeTheLastByteGoes(t *testing.T) {
 		for _, how := range [][]scriptix.SubmitOption{nil, {scriptix.Resumable()}} {
 			t.Run(tt.name+map[bool]string{true: ", resumable"}[how != nil], func(t *testing.T) {
 				t.Parallel()
-				fake := scriptixtest.New(t)
+				fake := newFake(t)
 				c := newClient(t, fake, scriptix.WithChunkSize(4000), quick)
 				audio, change := tt.audio(t)
 				option := expect(t, audio)
@@ -236,7 +236,7 @@ func TestCutUploadIsProvedToo(t *testing.T) {
 			audio := scriptix.Opener("a.wav", int64(len(content)), func(_ context.Context, offset int64) (io.ReadCloser, error) {
 				return io.NopCloser(bytes.NewReader(now[offset:])), nil
 			})
-			fake := scriptixtest.New(t)
+			fake := newFake(t)
 			fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Skip: 1, Cut: scriptixtest.WithinBody})
 			fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Skip: 2, Status: http.StatusForbidden})
 			c := newClient(t, fake, scriptix.WithChunkSize(3000), quick)

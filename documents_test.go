@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -246,4 +248,20 @@ func TestModelsAndGlossariesAreListedPageByPage(t *testing.T) {
 
 func logTo(w io.Writer) scriptix.Option {
 	return scriptix.WithLogger(slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})))
+}
+
+func TestAProgramThatDoesNotUseTheOptionLinksNothingOfTheOtherDialect(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	binary := filepath.Join(t.TempDir(), "program")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./examples/transcribe").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	symbols, err := exec.CommandContext(t.Context(), "go", "tool", "nm", binary).Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(symbols), "scriptix-go.readTranscript")
+	for _, name := range []string{"dialect.ReadResult", "dialect.ReadSession", "dialect.Submission", "internal/download", "internal/hint", "scriptix-go.sessionTable"} {
+		assert.NotContains(t, string(symbols), name)
+	}
 }

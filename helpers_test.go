@@ -17,7 +17,7 @@ var quick = scriptix.WithRetry(scriptix.RetryPolicy{MinWait: time.Millisecond, M
 // newClient makes a client of the fake.
 func newClient(t *testing.T, fake *scriptixtest.Server, opts ...scriptix.Option) *scriptix.Client {
 	t.Helper()
-	opts = append([]scriptix.Option{scriptix.WithBaseURL(fake.URL()), scriptix.WithHTTPClient(fake.HTTPClient()), scriptix.WithLimits(scriptix.Limits{})}, opts...)
+	opts = append([]scriptix.Option{scriptix.WithBaseURL(fake.URL()), scriptix.WithHTTPClient(fake.HTTPClient()), scriptix.WithLimits(scriptix.Limits{}), scriptix.WithDialect(variantOf(t).dialect)}, opts...)
 	c, err := scriptix.New(fake.APIKey(), opts...)
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)

@@ -31,7 +31,7 @@ func TestNoJobIsMadeWhileTheLastByteIsHeldBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				client := newClient(t, fake)
 				held := scriptix.BeforeLastByte(func(context.Context) error { return errNotNow })
 				_, err := client.STT.Submit(t.Context(), c.audio(), scriptix.SubmitParams{Language: "en"}, append(c.opts, held)...)
@@ -57,7 +57,7 @@ func TestNoJobIsMadeWhileTheLastByteIsHeldBack(t *testing.T) {
 
 func TestTheLastByteIsNotAskedForWhenTheRecordingIsAnother(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	expected := expect(t, scriptix.Bytes("a.wav", makeWAV(time.Second)))
 	_, err := newClient(t, fake).STT.Submit(t.Context(), scriptix.Bytes("a.wav", append(makeWAV(time.Second), 0, 0)), scriptix.SubmitParams{Language: "en"},
 		expected, scriptix.BeforeLastByte(func(context.Context) error {
@@ -71,7 +71,7 @@ func TestTheLastByteIsNotAskedForWhenTheRecordingIsAnother(t *testing.T) {
 func TestARefusalIsToldBeforeItIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 429, RetryAfter: "40"})
 		began, calls := time.Now(), 0
 		_, err := newClient(t, fake).STT.Submit(t.Context(), scriptix.Bytes("a.wav", makeWAV(time.Second)), scriptix.SubmitParams{Language: "en"},

@@ -62,7 +62,7 @@ func (r *recorder) Callback(_ context.Context, c observe.Callback) {
 func TestAnObserverIsToldOfCallsJobsAndCallbacks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		const receiver = "https://jobs.example.com/hook"
 		c := newClient(t, fake, scriptix.WithWebhook(receiver, fake.WebhookSecret()))
 		fake.Handle(receiver, c.WebhookHandler())
@@ -101,7 +101,7 @@ func TestAnObserverIsToldOfCallsJobsAndCallbacks(t *testing.T) {
 func TestAnObserverIsToldOfAnEndThatAPollFoundAndHowLateThatIs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Queue: -1, Processing: 20 * time.Second, Failure: "no speech"}
 		})
@@ -127,7 +127,7 @@ func TestAnObserverIsToldOfAnEndThatAPollFoundAndHowLateThatIs(t *testing.T) {
 
 func TestAnObserverIsToldOfUnknownOutcomesAndForgedCallbacks(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: scriptixtest.AfterBody})
 	c := newClient(t, fake, scriptix.WithWebhook("https://jobs.example.com/hook", "a secret of the test"))
 	told := new(recorder)
@@ -151,7 +151,7 @@ func TestAnObserverIsToldOfUnknownOutcomesAndForgedCallbacks(t *testing.T) {
 
 func TestTheObserversContextGoesThroughTheTransport(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	var seen any
 	hc := fake.HTTPClient()
 	inner := hc.Transport

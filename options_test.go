@@ -98,7 +98,7 @@ func TestABasePathIsKeptAndIDsCannotClimb(t *testing.T) {
 
 func TestTheCallersHTTPClientIsCopiedAndNotModified(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	closed := 0
 	rt := &countingTransport{RoundTripper: fake.HTTPClient().Transport, closed: &closed}
 	hc := &http.Client{Transport: rt, Timeout: time.Nanosecond, CheckRedirect: func(*http.Request, []*http.Request) error { return errBroken }}
@@ -148,7 +148,7 @@ func (fullBudget) Acquire(context.Context, scriptix.Class) (scriptix.Permit, err
 
 func TestWhatTheBudgetRefusesIsNotSent(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	c := newClient(t, fake, scriptix.WithBudget(fullBudget{}))
 
 	_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
@@ -160,7 +160,7 @@ func TestWhatTheBudgetRefusesIsNotSent(t *testing.T) {
 func TestEveryAttemptPassesTheBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake, scriptix.WithLimits(scriptix.Limits{PerMinute: 2}))
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Times: 2, Status: 503, RetryAfter: "1", Body: `{"error":"busy"}`})
 		start := time.Now()
@@ -176,7 +176,7 @@ func TestEveryAttemptPassesTheBudget(t *testing.T) {
 func TestA429StopsEveryCallUntilRetryAfterEvenFromTheBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake, scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 1}))
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 429, Body: `{"error":"Rate Limit Exceeded","retry_after":120}`})
 		start := time.Now()

@@ -72,7 +72,7 @@ func TestABudgetThatFailsIsAskedAsAServiceThatIsDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				key, err := scriptix.NewBudget(scriptix.Limits{})
 				require.NoError(t, err)
 				b := &outOfOrder{Budget: key}
@@ -106,7 +106,7 @@ func TestABudgetThatFailsIsAskedAsAServiceThatIsDown(t *testing.T) {
 func TestABudgetThatHasNoRoomWorksAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		key, err := scriptix.NewBudget(scriptix.Limits{PerHour: 1})
 		require.NoError(t, err)
 		p, err := key.Acquire(t.Context(), scriptix.ClassPoll)
@@ -131,7 +131,7 @@ func TestABudgetThatHasNoRoomWorksAgain(t *testing.T) {
 func TestAKeeperThatFailsIsNotAskedForEachPoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		key, err := scriptix.NewBudget(scriptix.PlanSilver)
 		require.NoError(t, err)
 		var stored atomic.Int64
@@ -176,7 +176,7 @@ func submitted(t *testing.T, fake *scriptixtest.Server) (id string) {
 func TestCallsThatAskAtOnceCountAsOneFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		key, err := scriptix.NewBudget(scriptix.Limits{})
 		require.NoError(t, err)
 		b := &outOfOrder{Budget: key, latency: 10 * time.Millisecond}

@@ -149,7 +149,7 @@ func (b brokenBudget) Acquire(context.Context, scriptix.Class) (scriptix.Permit,
 func TestABudgetThatIsOutOfOrderIsAnErrorAndNoPanic(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		broken := errors.New("the database is away")
 
 		_, err := newClient(t, fake, scriptix.WithBudget(brokenBudget{broken})).STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
@@ -163,7 +163,7 @@ func TestABudgetThatIsOutOfOrderIsAnErrorAndNoPanic(t *testing.T) {
 func TestAudioThatHangsBeforeItsFirstByteIsAnErrorAndNoPanic(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake)
 		audio := scriptix.Opener("a.wav", 9, func(ctx context.Context, _ int64) (io.ReadCloser, error) {
 			<-ctx.Done()
@@ -179,7 +179,7 @@ func TestAudioThatHangsBeforeItsFirstByteIsAnErrorAndNoPanic(t *testing.T) {
 // a key says that this does no harm.
 func TestNothingBelowIsGivenTheMeansToSendASubmitAgain(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	var seen []string
 	inner := fake.HTTPClient().Transport
 	c := newClient(t, fake, scriptix.WithHTTPClient(&http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
@@ -201,7 +201,7 @@ func TestNothingBelowIsGivenTheMeansToSendASubmitAgain(t *testing.T) {
 func TestAContextThatEndsWithinAnAnswerIsSaidBesideIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake)
 		job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
 		require.NoError(t, err)

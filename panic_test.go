@@ -84,7 +84,7 @@ func TestAPanicOfTheCallersCodeComesOutOfSubmit(t *testing.T) {
 			t.Run(name+", "+how, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					fake := scriptixtest.New(t, scriptixtest.InMemory())
+					fake := newFake(t, scriptixtest.InMemory())
 					c := newClient(t, fake, scriptix.WithLimits(scriptix.Limits{Concurrent: 2}))
 					require.PanicsWithValue(t, bang, func() { _, _ = c.STT.Submit(t.Context(), tt.audio, english, append(opts, tt.opts...)...) })
 					requireNothingLeft(t, c)
@@ -110,7 +110,7 @@ func requireNothingLeft(t *testing.T, c *scriptix.Client) {
 // Over a real connection net/http reads the body on a goroutine of its own.
 func TestAPanicOfAReaderOnARealConnectionComesOutOfSubmit(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	c := newClient(t, fake)
 	for range 20 {
 		reader := scriptix.Reader("a.wav", io.MultiReader(io.LimitReader(endless{}, 3<<20), explosive{nil, true, false}))
@@ -139,7 +139,7 @@ func TestAPanicOfARoundTripperComesOutOfTheCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				var broken atomic.Bool
 				broken.Store(true)
 				c := newClient(t, fake, scriptix.WithLimits(scriptix.Limits{Concurrent: 2}), scriptix.WithHTTPClient(&http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
@@ -184,7 +184,7 @@ func TestAPanicOfABudgetOrItsKeeperComesOutOfTheWait(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				key, err := scriptix.NewBudget(scriptix.PlanSilver)
 				require.NoError(t, err)
 				var budget, keeper atomic.Bool // which panics

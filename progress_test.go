@@ -36,7 +36,7 @@ func TestProgressNeverGoesBackAndIsToldAtMostTwentyTimesASecond(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				const size = 400_000
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Fault(scriptixtest.Fault{Skip: len(opts), Cut: scriptixtest.WithinBody}) // the creation is let pass
 				c := newClient(t, fake)
 				audio := scriptix.Opener("a.wav", size, func(_ context.Context, offset int64) (io.ReadCloser, error) {
@@ -68,7 +68,7 @@ func TestProgressNeverGoesBackAndIsToldAtMostTwentyTimesASecond(t *testing.T) {
 
 func TestProgressOfAReaderHasNoTotal(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	progress, calls := listen()
 	_, err := newClient(t, fake).STT.Submit(t.Context(), scriptix.Reader("a.wav", io.NewSectionReader(tape{90_000}, 0, 90_000)), english, progress)
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestProgressOfAReaderHasNoTotal(t *testing.T) {
 
 func TestProgressEndsWithWhatWasReachedWhenTheUploadFails(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 401, IgnoreBody: true})
 	progress, calls := listen()
 	_, err := newClient(t, fake).STT.Submit(t.Context(), tape{64 << 20}.audio(), english, progress)
@@ -93,7 +93,7 @@ func TestProgressEndsWithWhatWasReachedWhenTheUploadFails(t *testing.T) {
 func TestProgressOfAResumableUploadNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Skip: 2, Times: 3, Cut: scriptixtest.WithinBody, Delay: time.Second})
 		c := newClient(t, fake, scriptix.WithChunkSize(100_000))
 		p := tape{450_000}

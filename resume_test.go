@@ -25,7 +25,7 @@ import (
 func TestTokenIsHandedOutBeforeTheFirstByteAndResumesElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Times: 3, Delay: time.Second})
 		first := newClient(t, fake, scriptix.WithChunkSize(1000))
 		p := tape{5500}
@@ -75,7 +75,7 @@ func decodeToken(t *testing.T, token string) string {
 
 func TestErrorOfOnUploadCreatedEndsTheUploadBeforeItBegan(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	full := errors.New("disk full")
 	_, err := newClient(t, fake).STT.Submit(t.Context(), tape{3000}.audio(), english, scriptix.Resumable(),
 		scriptix.OnUploadCreated(func(context.Context, string) error { return full }))
@@ -118,7 +118,7 @@ func TestResumingTakesOnlyTheSameFile(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fake := scriptixtest.New(t)
+			fake := newFake(t)
 			fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Status: 403})
 			c := newClient(t, fake, quick)
 			path := filepath.Join(t.TempDir(), "a.wav")
@@ -160,7 +160,7 @@ func TestFileThatChangesDuringTheUploadIsNotSentOn(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fake := scriptixtest.New(t)
+			fake := newFake(t)
 			path := filepath.Join(t.TempDir(), "a.wav")
 			content := make([]byte, 3000)
 			require.NoError(t, os.WriteFile(path, content, 0o600))
@@ -183,7 +183,7 @@ func TestOpenerThatBringsMoreOrLessThanAnnouncedIsNoJob(t *testing.T) {
 	for name, real := range map[string]int64{"more": 3001, "less": 2999, "exactly": 3000} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := scriptixtest.New(t)
+			fake := newFake(t)
 			opener := scriptix.Opener("a.bin", 3000, func(_ context.Context, offset int64) (io.ReadCloser, error) {
 				return io.NopCloser(io.NewSectionReader(tape{real}, offset, real-offset)), nil
 			})
@@ -201,7 +201,7 @@ func TestOpenerThatBringsMoreOrLessThanAnnouncedIsNoJob(t *testing.T) {
 
 func TestTokenOfAnotherServiceOrNoTokenIsRefused(t *testing.T) {
 	t.Parallel()
-	fake, other := scriptixtest.New(t), scriptixtest.New(t)
+	fake, other := newFake(t), scriptixtest.New(t)
 	fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Status: 403})
 	_, err := newClient(t, fake).STT.Submit(t.Context(), tape{3000}.audio(), english, scriptix.Resumable())
 	token := interruption(t, err).Token

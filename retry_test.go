@@ -26,7 +26,7 @@ import (
 func TestACallGivesUpAfterItsAttemptsAndKeepsTheLastAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake)
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Status, Times: -1, Status: 503, Body: `{"message":"busy"}`, Header: http.Header{"X-Request-Id": {"req_7"}}})
 
@@ -45,7 +45,7 @@ func TestACallGivesUpAfterItsAttemptsAndKeepsTheLastAnswer(t *testing.T) {
 func TestWaitsBetweenAttemptsStayWithinThePolicy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake, scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 12, MinWait: time.Second, MaxWait: 8 * time.Second}))
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Status, Times: -1, Status: 500})
 
@@ -65,7 +65,7 @@ func TestWaitsBetweenAttemptsStayWithinThePolicy(t *testing.T) {
 func TestARetryWaitsAtLeastAsLongAsTheServiceAsks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake)
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 503, RetryAfter: "40", Body: `{"error":"overload"}`})
 		start := time.Now()
@@ -80,8 +80,8 @@ func TestARetryWaitsAtLeastAsLongAsTheServiceAsks(t *testing.T) {
 
 func TestWhatWouldFailTheSameWayAgainIsNotRepeated(t *testing.T) {
 	t.Parallel()
-	secure := scriptixtest.New(t, scriptixtest.WithTLS())
-	plain := scriptixtest.New(t)
+	secure := newFake(t, scriptixtest.WithTLS())
+	plain := newFake(t)
 	tests := []struct{ name, base string }{
 		{"a certificate that is not trusted", secure.URL()},
 		{"an HTTP answer to an HTTPS client", strings.Replace(plain.URL(), "http:", "https:", 1)},
@@ -136,7 +136,7 @@ func TestOnlyWhatMayPassIsTriedAgain(t *testing.T) {
 
 func TestASuccessStaysOneWhenTheContextEndsJustAfterIt(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	hc := &http.Client{Transport: cancelAfter{fake.HTTPClient().Transport, cancel}}
 	c := newClient(t, fake, scriptix.WithHTTPClient(hc))
@@ -174,7 +174,7 @@ func TestAttemptsAndRetriesAreLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake, scriptix.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 429, RetryAfter: "1"})
 
@@ -209,7 +209,7 @@ func TestTheLastAnswerIsKeptWhenTheContextEndsInALaterAttempt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Fault(scriptixtest.Fault{On: scriptixtest.Status, Status: 503, Body: `{"message":"busy"}`, Header: http.Header{"X-Request-Id": {"req_7"}}})
 				if tt.fault != nil {
 					tt.fault.On = scriptixtest.Status

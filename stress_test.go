@@ -78,7 +78,7 @@ func TestManySubmitsThatFailAtRandomLeaveNothingBehindAndMakeNoJobTwice(t *testi
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(dir+"/a.wav", makeWAV(20*time.Second), 0o600))
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		var open, out atomic.Int64
 		budget, err := scriptix.NewBudget(scriptix.Limits{Concurrent: 20})
 		require.NoError(t, err)

@@ -87,7 +87,7 @@ func TestSubmitNeverMakesTwoJobsWhateverGoesWrong(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				c := newClient(t, fake)
 				tt.fault.On = scriptixtest.Submit
 				if tt.refuse > 0 {
@@ -121,7 +121,7 @@ func TestStatusSitsOutWhatPasses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				c := newClient(t, fake)
 				job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
 				require.NoError(t, err)
@@ -182,7 +182,7 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				c := newClient(t, fake)
 				tt.fault.On = scriptixtest.Submit
 				fake.Fault(tt.fault)
@@ -211,7 +211,7 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 func TestSubmitThatCannotBeRepeatedInTimeFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake)
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 429, RetryAfter: "50"})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -230,7 +230,7 @@ func TestSubmitThatCannotBeRepeatedInTimeFailsAtOnce(t *testing.T) {
 func TestTranscribeHandsOverTheTranscriptWhenTheCallbackComes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: 20 * time.Second, Text: "Speaker 1: Good morning.\nSpeaker 2: Hello."}
 		})
@@ -252,7 +252,7 @@ func TestTranscribeHandsOverTheTranscriptWhenTheCallbackComes(t *testing.T) {
 func TestTranscribeFallsBackToPollingWhenNoCallbackComes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: 20 * time.Second, Text: "Hello."}
 		})

@@ -72,7 +72,7 @@ func requireWhole(t *testing.T, fake *scriptixtest.Server, job *scriptix.Job, p 
 
 func TestResumableUploadGoesInChunksOf50MiB(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	c := newClient(t, fake, scriptix.WithResumableAbove(1000))
 	p := tape{120 << 20}
 	params := scriptix.SubmitParams{Language: "nl", Diarization: true, GlossaryID: 7, Model: "m", WebhookURL: "https://example.com/hook", Extra: map[string][]string{"punctuation": {"true"}}}
@@ -117,7 +117,7 @@ func TestSizeOrOptionChoosesTheResumableUpload(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fake := scriptixtest.New(t)
+			fake := newFake(t)
 			c := newClient(t, fake, scriptix.WithResumableAbove(tt.above))
 			_, err := c.STT.Submit(t.Context(), tape{tt.size}.audio(), english, tt.opts...)
 			require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestSizeOrOptionChoosesTheResumableUpload(t *testing.T) {
 
 func TestReaderOfUnknownLengthCannotBeResumable(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	c := newClient(t, fake, scriptix.WithResumableAbove(0))
 
 	_, err := c.STT.Submit(t.Context(), scriptix.Reader("a.wav", strings.NewReader("abc")), english, scriptix.Resumable())
@@ -177,7 +177,7 @@ func TestResumableUploadSurvivesWhatTheServiceDoes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				for _, f := range tt.faults {
 					fake.Fault(f)
 				}
@@ -195,7 +195,7 @@ func TestResumableUploadSurvivesWhatTheServiceDoes(t *testing.T) {
 func TestCutContinuesFromTheServicesOffset(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Cut: scriptixtest.WithinBody})
 		c := newClient(t, fake, scriptix.WithChunkSize(100_000))
 		_, err := c.STT.Submit(t.Context(), tape{150_000}.audio(), english, scriptix.Resumable())
@@ -220,7 +220,7 @@ func TestSilenceAfterAMiddleChunkIsNotWaitedOutLikeThatAfterTheLast(t *testing.T
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Skip: tt.skip, Delay: 20 * time.Minute})
 				c := newClient(t, fake, scriptix.WithChunkSize(1000))
 				start := time.Now()
@@ -253,7 +253,7 @@ func TestOffsetThatCannotBeTrueEndsTheUpload(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				for _, f := range tt.faults {
 					fake.Fault(f)
 				}
@@ -287,7 +287,7 @@ func interruption(t *testing.T, err error) *scriptix.UploadInterruptedError {
 func TestLostAnswerAfterTheLastByteIsNeverAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{SessionDelay: time.Hour}
 		})
@@ -318,7 +318,7 @@ func TestUploadThatVanishedIsStartedAgain(t *testing.T) {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Skip: 1, Vanish: true})
 				fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesHead, Status: status})
 				c := newClient(t, fake, scriptix.WithChunkSize(1000))
@@ -337,7 +337,7 @@ func TestUploadThatVanishedIsStartedAgain(t *testing.T) {
 func TestUploadThatVanishedAfterItsLastByteIsNotCalledMissing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Cut: scriptixtest.AfterBody})
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesHead, Vanish: true})
 		c := newClient(t, fake)
@@ -355,7 +355,7 @@ func TestUploadThatVanishedAfterItsLastByteIsNotCalledMissing(t *testing.T) {
 func TestUploadForgottenOnceItIsCompleteStillFindsItsJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Cut: scriptixtest.AfterBody})
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesHead, Status: http.StatusNotFound})
 		c := newClient(t, fake)
@@ -384,7 +384,7 @@ func TestAnswerThatNoChunkCanChangeEndsTheUpload(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %d", tt.fault.On, tt.status), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Fault(tt.fault)
 				c := newClient(t, fake)
 				p := tape{3000}
@@ -408,7 +408,7 @@ func TestAnswerThatNoChunkCanChangeEndsTheUpload(t *testing.T) {
 
 func TestCreationThatIsRefusedIsThatError(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t, scriptixtest.WithMaxUpload(10, 100))
+	fake := newFake(t, scriptixtest.WithMaxUpload(10, 100))
 	c := newClient(t, fake)
 	_, err := c.STT.Submit(t.Context(), tape{101}.audio(), english, scriptix.Resumable())
 	require.ErrorIs(t, err, scriptix.ErrTooLarge)
@@ -421,7 +421,7 @@ func TestLocationStaysOnTheServicesOrigin(t *testing.T) {
 	t.Parallel()
 	t.Run("relative, under a base path", func(t *testing.T) {
 		t.Parallel()
-		fake := scriptixtest.New(t, scriptixtest.WithRelativeLocation(), scriptixtest.WithBasePath("/gateway"))
+		fake := newFake(t, scriptixtest.WithRelativeLocation(), scriptixtest.WithBasePath("/gateway"))
 		p := tape{3000}
 		job, err := newClient(t, fake).STT.Submit(t.Context(), p.audio(), english, scriptix.Resumable())
 		require.NoError(t, err)
@@ -440,7 +440,7 @@ func TestLocationStaysOnTheServicesOrigin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesCreate, Header: http.Header{"Location": {location}}})
 				_, err := newClient(t, fake).STT.Submit(t.Context(), tape{3000}.audio(), english, scriptix.Resumable())
 				require.ErrorIs(t, err, scriptix.ErrBadAnswer)
@@ -452,7 +452,7 @@ func TestLocationStaysOnTheServicesOrigin(t *testing.T) {
 	}
 	t.Run("missing", func(t *testing.T) {
 		t.Parallel()
-		fake := scriptixtest.New(t)
+		fake := newFake(t)
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesCreate, Header: http.Header{"Location": {}}})
 		_, err := newClient(t, fake).STT.Submit(t.Context(), tape{3000}.audio(), english, scriptix.Resumable())
 		require.ErrorIs(t, err, scriptix.ErrBadAnswer)
@@ -472,7 +472,7 @@ func TestJobIDIsReadFromEveryShapeTheServiceSends(t *testing.T) {
 	} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
-			fake := scriptixtest.New(t)
+			fake := newFake(t)
 			fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesInfo, Body: body})
 			job, err := newClient(t, fake, quick).STT.Submit(t.Context(), tape{3000}.audio(), english, scriptix.Resumable())
 			require.NoError(t, err)
@@ -484,7 +484,7 @@ func TestJobIDIsReadFromEveryShapeTheServiceSends(t *testing.T) {
 func TestUploadsOwnIDIsNotTakenForItsJobs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake)
 		p := tape{3000}
 		// A service that describes the file by its own id until the job exists.
@@ -510,7 +510,7 @@ func TestNoSequenceOfFaultsMakesTwoJobsOrACorruptOne(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(uint64(seed), 7))
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				if r.IntN(4) == 0 {
 					fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 						return scriptixtest.Outcome{SessionDelay: time.Duration(r.IntN(1500)) * time.Second}

@@ -32,7 +32,7 @@ func TestStalledNetworkEndsTheAttemptAfterAMinuteAndItIsRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, BodyStall: time.Hour})
 				c := newClient(t, fake, tt.opts...)
 				start := time.Now()
@@ -52,7 +52,7 @@ func TestStalledNetworkEndsTheAttemptAfterAMinuteAndItIsRepeated(t *testing.T) {
 func TestSlowNetworkIsNotAStalledOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake)
 		slow := scriptix.Opener("a.bin", 100_000, func(_ context.Context, offset int64) (io.ReadCloser, error) {
 			return &paced{Reader: io.NewSectionReader(tape{100_000}, offset, 100_000-offset), most: 10_000, pause: 50 * time.Second}, nil
@@ -93,7 +93,7 @@ func TestSilenceAfterTheLastByteIsWaitedOutForTenMinutes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Accept: true, Status: 201, Body: `{"id":"stt_1"}`, Delay: tt.delay})
 				c := newClient(t, fake, tt.opts...)
 				start := time.Now()
@@ -160,7 +160,7 @@ func TestContextEndsAHangingReaderAtOnceAndLeavesNoGoroutine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				letGo := make(chan struct{})
 				h := &hanging{Reader: io.NewSectionReader(tape{tt.before}, 0, tt.before), letGo: letGo}
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -191,7 +191,7 @@ func opener(h *hanging) scriptix.Audio {
 func TestContextEndsAStalledUploadAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, BodyStall: time.Hour})
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(5*time.Second, cancel)
@@ -209,7 +209,7 @@ func TestUploadsGoOverHTTP1WhateverTheClientIsUsedFor(t *testing.T) {
 	for name, used := range map[string]bool{"a fresh transport": false, "one that was used over HTTP/2 before": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := scriptixtest.New(t, scriptixtest.WithTLS())
+			fake := newFake(t, scriptixtest.WithTLS())
 			hc := fake.HTTPClient()
 			transport, ok := hc.Transport.(*http.Transport)
 			require.True(t, ok)
@@ -268,7 +268,7 @@ func (n noted) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestRoundTripperThatIsNoTransportIsUsedAsItIs(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t, scriptixtest.WithTLS())
+	fake := newFake(t, scriptixtest.WithTLS())
 	own := noted{fake.HTTPClient().Transport, make(chan string, 9)}
 	c := newClient(t, fake, scriptix.WithHTTPClient(&http.Client{Transport: own}))
 
@@ -348,7 +348,7 @@ func TestContextEndsAHangingReaderAtAtOnce(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 
-				_, err := newClient(t, scriptixtest.New(t, scriptixtest.InMemory())).STT.Submit(ctx, scriptix.ReaderAt("a.wav", h, 100_000), english, opts...)
+				_, err := newClient(t, newFake(t, scriptixtest.InMemory())).STT.Submit(ctx, scriptix.ReaderAt("a.wav", h, 100_000), english, opts...)
 
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				require.NotErrorIs(t, err, scriptix.ErrUnknownOutcome)
@@ -371,7 +371,7 @@ func TestLargeUploadAsksBeforeItSends(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: http.StatusTooManyRequests, IgnoreBody: true, RetryAfter: "1", Times: 2})
 				c := newClient(t, fake, scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 2, MinWait: time.Millisecond, MaxWait: time.Millisecond}))
 				var read atomic.Int64

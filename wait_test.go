@@ -19,7 +19,7 @@ func TestTranscriptsOnATightPlanComeWithoutARefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const jobs = 500 // a sixth of 3,000 on Silver
-		fake := scriptixtest.New(t, scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits{PerMinute: 10, PerHour: 333, PerDay: 3333, Concurrent: 10}))
+		fake := newFake(t, scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits{PerMinute: 10, PerHour: 333, PerDay: 3333, Concurrent: 10}))
 		var took atomic.Int64
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: time.Duration(took.Add(7)%60) * time.Minute, Text: "Hello."}

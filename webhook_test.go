@@ -57,7 +57,7 @@ func TestAnUnauthenticCallbackChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 					return scriptixtest.Outcome{Processing: 5 * time.Second, Text: "Hi.", Callback: how}
 				})
@@ -79,7 +79,7 @@ func TestAnUnauthenticCallbackChangesNothing(t *testing.T) {
 func TestACallbackMayComeBeforeSubmitsOwnAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Text: "Hi.", Callback: scriptixtest.Callback{Before: true}}
 		})
@@ -99,7 +99,7 @@ func TestACallbackMayComeBeforeSubmitsOwnAnswer(t *testing.T) {
 func TestAFailureIsConfirmedAndItsReasonFetched(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: time.Minute, Failure: "no speech found"}
 		})
@@ -118,7 +118,7 @@ func TestAFailureIsConfirmedAndItsReasonFetched(t *testing.T) {
 func TestAFailureThatIsNotTrueIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: time.Minute, Text: "Hi.", Callback: scriptixtest.Callback{Untrue: true}}
 		})
@@ -134,7 +134,7 @@ func TestAFailureThatIsNotTrueIsNotBelieved(t *testing.T) {
 func TestAResultThatLagsBehindItsCallbackIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: time.Minute, Text: "Hi.", ResultDelay: 20 * time.Second}
 		})
@@ -157,7 +157,7 @@ func TestAResultThatLagsBehindItsCallbackIsAskedForAgain(t *testing.T) {
 func TestAResultThatNeverComesIsWaitedForUntilTheContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: time.Minute, Text: "Hi.", ResultDelay: 1000 * time.Hour}
 		})
@@ -178,7 +178,7 @@ func TestAResultThatNeverComesIsWaitedForUntilTheContextEnds(t *testing.T) {
 func TestAContextThatEndsWhileTheResultIsFetchedEndsTheWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Result, Delay: time.Hour})
 		c := connect(t, fake)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -202,7 +202,7 @@ func TestAContextThatEndsWhileTheResultIsFetchedEndsTheWait(t *testing.T) {
 func TestTheSenderTriesAgainUntilTheEventIsStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		c := connect(t, fake)
 		var seen []string
 		stop := c.OnEvent(func(_ context.Context, e webhook.Event) error {
@@ -235,7 +235,7 @@ func TestTheSenderTriesAgainUntilTheEventIsStored(t *testing.T) {
 func TestDeliverHandsOverAnEventFromElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: time.Hour, Text: "Hi."}
 		})

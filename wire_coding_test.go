@@ -138,12 +138,12 @@ func TestWhatIsDecodedIsBounded(t *testing.T) {
 func TestTheFakeEncodesItsAnswers(t *testing.T) {
 	t.Parallel()
 	for _, coding := range []string{"gzip", "deflate", "gzip, deflate"} {
-		fake := scriptixtest.New(t)
+		fake := newFake(t)
 		fake.Fault(scriptixtest.Fault{Coding: coding, Times: -1})
 		_, err := newClient(t, fake).STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
 		require.NoError(t, err)
 	}
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Coding: "br"})
 	_, err := newClient(t, fake).STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
 	require.ErrorIs(t, err, scriptix.ErrUnknownOutcome)

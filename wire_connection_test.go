@@ -86,7 +86,7 @@ func TestPollWhoseKeptConnectionEndedIsRepeatedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 					return scriptixtest.Outcome{Processing: 3 * time.Minute, Callback: scriptixtest.Callback{Lose: true}}
 				})

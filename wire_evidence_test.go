@@ -98,7 +98,7 @@ func TestRefusalThatIsCutAfterItsObjectIsOne(t *testing.T) {
 
 func TestWhatStandsInTheHeaderNeedsNoBody(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	for _, on := range []scriptixtest.Endpoint{scriptixtest.FilesCreate, scriptixtest.FilesPatch} {
 		fake.Fault(scriptixtest.Fault{On: on, Body: "half of a", Cut: scriptixtest.AfterAnswer, Times: 1})
 	}
@@ -111,14 +111,14 @@ func TestWhatStandsInTheHeaderNeedsNoBody(t *testing.T) {
 func TestTheFakeLeavesAnswersWithoutAnEnd(t *testing.T) {
 	t.Parallel()
 	for _, cut := range []scriptixtest.Cut{scriptixtest.AfterAnswer, scriptixtest.NoEnd} {
-		fake := scriptixtest.New(t)
+		fake := newFake(t)
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Cut: cut})
 		job, err := newClient(t, fake, quick).STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
 		require.NoError(t, err)
 		assert.Equal(t, fake.Jobs()[0].ID, job.ID)
 	}
 	for _, fault := range []scriptixtest.Fault{{Closes: true}, {Twice: true}} {
-		fake := scriptixtest.New(t)
+		fake := newFake(t)
 		fault.Times = -1
 		fake.Fault(fault)
 		c := newClient(t, fake, quick)

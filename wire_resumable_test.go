@@ -23,7 +23,7 @@ func TestUploadWhoseJobCannotBeAskedForNowIsToBeResumed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := scriptixtest.New(t)
+			fake := newFake(t)
 			fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Cut: scriptixtest.WithinBody})
 			fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesHead, Status: http.StatusNotFound})
 			fault.On, fault.Times = scriptixtest.FilesInfo, -1
@@ -45,7 +45,7 @@ func TestUploadWhoseJobCannotBeAskedForNowIsToBeResumed(t *testing.T) {
 
 func TestUploadOfWhichNoTraceIsLeftMayHaveBecomeAJob(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	c := newClient(t, fake, quick)
 	p := tape{3000}
 	var token string
@@ -67,7 +67,7 @@ func TestUploadOfWhichNoTraceIsLeftMayHaveBecomeAJob(t *testing.T) {
 
 func TestHTTPLocationBehindATLSProxyIsRaised(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t, scriptixtest.WithTLS())
+	fake := newFake(t, scriptixtest.WithTLS())
 	fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesCreate, Insecure: true})
 	p := tape{3000}
 	job, err := newClient(t, fake).STT.Submit(t.Context(), p.audio(), english, scriptix.Resumable())
@@ -109,7 +109,7 @@ func TestHTTPLocationBehindATLSProxyIsRaised(t *testing.T) {
 func TestChunksThatAreTooLargeAreHalvedForTheWholeUpload(t *testing.T) {
 	t.Parallel()
 	const most = 700 << 10
-	fake := scriptixtest.New(t, scriptixtest.WithMaxChunk(most))
+	fake := newFake(t, scriptixtest.WithMaxChunk(most))
 	c := newClient(t, fake, oneAttempt, scriptix.WithChunkSize(4<<20))
 	p := tape{9 << 20}
 
@@ -130,7 +130,7 @@ func TestChunksThatAreTooLargeAreHalvedForTheWholeUpload(t *testing.T) {
 
 func TestChunksAreNotHalvedForever(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t, scriptixtest.WithMaxChunk(100<<10))
+	fake := newFake(t, scriptixtest.WithMaxChunk(100<<10))
 	c := newClient(t, fake, quick, scriptix.WithChunkSize(1<<20))
 	_, err := c.STT.Submit(t.Context(), tape{3 << 20}.audio(), english, scriptix.Resumable())
 	require.ErrorIs(t, err, scriptix.ErrTooLarge)
@@ -140,7 +140,7 @@ func TestChunksAreNotHalvedForever(t *testing.T) {
 
 func TestHalvedChunksAreRememberedInTheToken(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t, scriptixtest.WithMaxChunk(300<<10))
+	fake := newFake(t, scriptixtest.WithMaxChunk(300<<10))
 	fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Skip: 4, Status: http.StatusForbidden})
 	c := newClient(t, fake, quick, scriptix.WithChunkSize(1<<20))
 	p := tape{3 << 20}
@@ -157,7 +157,7 @@ func TestHalvedChunksAreRememberedInTheToken(t *testing.T) {
 
 func TestChunkThatIsAnsweredWithoutAnOffsetIsAskedAfter(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, NoOffset: true, Times: -1})
 	c := newClient(t, fake, oneAttempt, scriptix.WithChunkSize(1000))
 	p := tape{8000}
@@ -190,7 +190,7 @@ func TestServiceThatStoresNothingAndSaysNothingIsGivenUp(t *testing.T) {
 
 func TestJobOfAnotherUploadIsNotTaken(t *testing.T) {
 	t.Parallel()
-	fake := scriptixtest.New(t)
+	fake := newFake(t)
 	c := newClient(t, fake, oneAttempt)
 	p := tape{3000}
 	first, err := c.STT.Submit(t.Context(), p.audio(), english, scriptix.Resumable())

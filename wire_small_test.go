@@ -100,7 +100,7 @@ func TestBaseURLThatHoldsThePathOfTheAPIIsNotDoubled(t *testing.T) {
 	t.Parallel()
 	for _, base := range []string{"", "/gateway"} {
 		for _, more := range []string{"", "/", "/api/v3", "/api/v3/", "/api/v3//"} {
-			fake := scriptixtest.New(t, scriptixtest.WithBasePath(base))
+			fake := newFake(t, scriptixtest.WithBasePath(base))
 			c := newClient(t, fake, scriptix.WithBaseURL(fake.URL()+more))
 			_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
 			require.NoError(t, err, base+more)

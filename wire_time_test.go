@@ -53,7 +53,7 @@ func TestSlowAnswersEndAndSayWhatWasSlow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				c := newClient(t, fake, oneAttempt)
 				id := finished(t, c)
 				fake.Fault(tt.fault)
@@ -99,7 +99,7 @@ func resumable(ctx context.Context, c *scriptix.Client, _ string) error {
 func TestPollThatNeverEndsDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: 5 * time.Minute, Callback: scriptixtest.Callback{Lose: true}}
 		})
