@@ -62,7 +62,6 @@ func TestInEachDialect(t *testing.T) {
 		{"TestCreationThatIsRefusedIsThatError", TestCreationThatIsRefusedIsThatError},
 		{"TestUploadsOwnIDIsNotTakenForItsJobs", TestUploadsOwnIDIsNotTakenForItsJobs},
 		{"TestNoSequenceOfFaultsMakesTwoJobsOrACorruptOne", TestNoSequenceOfFaultsMakesTwoJobsOrACorruptOne},
-		{"TestMemoryOfAnUploadDoesNotGrowWithTheFile", TestMemoryOfAnUploadDoesNotGrowWithTheFile},
 		{"TestContextEndsAHangingReaderAtAtOnce", TestContextEndsAHangingReaderAtAtOnce},
 		{"TestWaitsOfWhatNewDidNotMakeAndOfANilContextAreErrors", TestWaitsOfWhatNewDidNotMakeAndOfANilContextAreErrors},
 		{"TestWhatNewDidNotMakeAndANilContextAreErrorsAndNoPanics", TestWhatNewDidNotMakeAndANilContextAreErrorsAndNoPanics},
