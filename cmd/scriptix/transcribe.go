@@ -71,12 +71,9 @@ Examples:
 // Run transcribes recordings and writes their transcripts.
 func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) error {
 	c.given = givenFlags(parsed)
-	var formats []string
-	if c.given["format"] {
-		var err error
-		if formats, err = checkFormats(c.Format, formatNames); err != nil {
-			return err
-		}
+	formats, err := c.formats()
+	if err != nil {
+		return err
 	}
 	if err := c.check(); err != nil {
 		return err
@@ -131,6 +128,14 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	in.know(b.files)
 	b.bad, b.leftOut = in.badLines(), in.left()
 	return b.run(ctx, in.recordings, j)
+}
+
+// formats are those asked for; none where the flag was left out.
+func (c *transcribeCmd) formats() ([]string, error) {
+	if !c.given["format"] {
+		return nil, nil
+	}
+	return checkFormats(c.Format, formatNames)
 }
 
 // enlist makes an entry for each recording that has none, before anything is
