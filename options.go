@@ -137,7 +137,9 @@ func WithHTTPClient(hc *http.Client) Option {
 // loopback, and the secrets they may be signed with: one, or several while
 // rotating. It fills [SubmitParams.WebhookURL] where that is empty. Mount
 // [Client.WebhookHandler] at that URL, or hand verified events to
-// [Client.Deliver].
+// [Client.Deliver]. In the session dialect the first secret is sent with each
+// submit, for [Client.HintHandler] to know the callback by, which also arrives one
+// path element below the URL.
 func WithWebhook(callbackURL string, secrets ...string) Option {
 	return func(c *config) error {
 		if err := transport.CheckCallback(callbackURL); err != nil {

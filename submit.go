@@ -102,7 +102,10 @@ func OnProgress(fn func(sent, total int64)) SubmitOption {
 // service knows neither the upload nor its job any more. It costs one
 // request per chunk of 50 MiB, and two or three more.
 //
-// API: POST /api/v3/stt, POST /api/v3/files/
+// In the session dialect a file always goes as a resumable upload, and media of
+// [FromURL] as one small request, whose outcome can be unknown like a form's.
+//
+// API: POST /api/v3/stt, POST /api/v3/files/, POST /api/v3/speech-to-text/session
 func (s *STTService) Submit(ctx context.Context, a Audio, p SubmitParams, opts ...SubmitOption) (*Job, error) {
 	const op = "stt.submit"
 	if err := s.ready(ctx, op); err != nil {
