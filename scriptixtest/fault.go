@@ -32,6 +32,7 @@ type Fault struct {
 	Kept  bool     // only requests on a connection that had carried one before
 	Skip  int      // lets so many requests pass first
 	Times int      // then strikes so many of them; zero: one, negative: all until ClearFaults
+	Share float64  // 0 to 1: strikes only that share of them, evenly spread, so that 0.1 is every tenth; zero: all
 
 	// Status replaces the answer's. The request is read but not processed, so that a submit creates no job, unless the status
 	// is a 2xx or Accept is set.
@@ -68,7 +69,26 @@ func (s *Server) Fault(f Fault) {
 	f.Header = f.Header.Clone()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = append(s.faults, &f)
+	s.faults = append(s.faults, &putFault{Fault: f})
+}
+
+// putFault is a fault and how much of its share has gathered since it last struck.
+type putFault struct {
+	Fault
+
+	gathered float64
+}
+
+// due reports whether a request that the fault applies to is one of its share.
+func (f *putFault) due() bool {
+	if f.Share <= 0 || f.Share >= 1 {
+		return true
+	}
+	if f.gathered += f.Share; f.gathered < 1-1e-9 { // ten tenths are one, though their sum is less
+		return false
+	}
+	f.gathered--
+	return true
 }
 
 // ClearFaults removes the faults that have not struck yet.
@@ -88,7 +108,10 @@ func (s *Server) takeFault(on Endpoint, id string, kept bool) *Fault {
 			f.Skip--
 			continue
 		}
-		struck := *f
+		if !f.due() {
+			continue
+		}
+		struck := f.Fault
 		if f.Times > 0 {
 			f.Times--
 			if f.Times == 0 {

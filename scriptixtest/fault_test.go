@@ -227,3 +227,16 @@ func TestFaultsWorkOverHTTP2(t *testing.T) {
 	}
 	assert.Len(t, s.Jobs(), 2)
 }
+
+func TestAFaultWithAShareStrikesThatShareOfTheRequestsEvenly(t *testing.T) {
+	t.Parallel()
+	s := scriptixtest.New(t)
+	s.Fault(scriptixtest.Fault{Status: http.StatusBadGateway, Times: -1, Share: 0.1})
+	var struck []int
+	for i := range 40 {
+		if res, _, err := try(s, submission(t, s, wav(time.Millisecond), "language", "en")); assert.NoError(t, err) && res.StatusCode == http.StatusBadGateway {
+			struck = append(struck, i)
+		}
+	}
+	assert.Equal(t, []int{9, 19, 29, 39}, struck)
+}

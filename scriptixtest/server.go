@@ -51,7 +51,7 @@ type Server struct {
 	script   func(Upload) Outcome
 	handlers map[string]http.Handler
 	held     []*heldCallback
-	faults   []*Fault
+	faults   []*putFault
 	history  requestLog
 	meter    meter
 

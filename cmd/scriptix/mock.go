@@ -23,6 +23,7 @@ type mockCmd struct {
 	Transcript    string        `placeholder:"FILE" help:"What is said in every recording: lines as '[0.0 - 2.5] Speaker 1: Good morning.', times and speakers optional."`
 	Fail          bool          `help:"Every job fails."`
 	LoseCallbacks bool          `name:"lose-callbacks" help:"No callback is sent."`
+	Fault         []string      `placeholder:"LIST" help:"What goes wrong: cut (an upload arrives, its answer does not), 429, 5xx, and callbacks that are lost, late (30 s) or repeated; each always, so many times or for a share, as cut=1,429=2,5xx=10%,lost."`
 	EnvFile       string        `name:"env-file" placeholder:"FILE" help:"Write SCRIPTIX_BASE_URL, SCRIPTIX_API_KEY and SCRIPTIX_WEBHOOK_SECRET to a file, to be sourced."`
 	Verbose       bool          `short:"v" help:"Log every request and callback to standard error."`
 }
@@ -33,7 +34,8 @@ func (*mockCmd) Help() string {
 
 Examples:
   scriptix mock --env-file mock.env
-  scriptix mock --plan silver --processing 10s --verbose`
+  scriptix mock --plan silver --processing 10s --verbose
+  scriptix mock --fault cut=1,lost`
 }
 
 // Run serves until it is interrupted, which is its usual end.
@@ -46,13 +48,21 @@ func (c *mockCmd) Run(ctx context.Context, e *env) error {
 		}
 		said = string(data)
 	}
+	faults, err := parseFaults(c.Fault)
+	if err != nil {
+		return err
+	}
 	server, err := scriptixtest.Start(c.options(e)...)
 	if err != nil {
 		return usage("%s", mockFlags.Replace(err.Error()))
 	}
 	defer server.Close()
+	faults.put(server)
 	server.Script(func(u scriptixtest.Upload) scriptixtest.Outcome {
-		o := scriptixtest.Outcome{Callback: scriptixtest.Callback{Lose: c.LoseCallbacks}}
+		o := scriptixtest.Outcome{Callback: faults.callback()}
+		if c.LoseCallbacks {
+			o.Callback.Lose = true
+		}
 		if c.Fail {
 			o.Failure = "the fake was started with --fail"
 		}
