@@ -33,6 +33,7 @@ type commands struct {
 	Listen     listenCmd     `cmd:"" help:"Receive callbacks and print them."`
 	Subs       subsCmd       `cmd:"" help:"Check subtitles against the limits of Netflix or the BBC."`
 	Verify     verifyCmd     `cmd:"" help:"Check the signature of a captured callback, and say what is wrong with it."`
+	Trigger    triggerCmd    `cmd:"" help:"Send callbacks to a receiver of your own, and check its answers."`
 	Mock       mockCmd       `cmd:"" help:"Run a fake Scriptix to try everything on."`
 	Doctor     doctorCmd     `cmd:"" help:"Check key, network, clock and callback URL."`
 	Completion completionCmd `cmd:"" help:"Print the completions of a shell."`

@@ -3,18 +3,33 @@ const crypto = require('crypto');
 const http = require('http');
 
 const secret = process.env.WEBHOOK_SECRET;
+const limit = 64 << 10;
+
+function answer(res, status) {
+  res.writeHead(status);
+  res.end();
+}
 
 const server = http.createServer((req, res) => {
   const chunks = [];
-  req.on('data', (chunk) => chunks.push(chunk));
+  let size = 0;
+  req.on('data', (chunk) => {
+    size += chunk.length;
+    if (size <= limit) chunks.push(chunk);
+  });
   req.on('end', () => {
-    const body = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    if (size > limit) return answer(res, 413);
+    let body;
+    try {
+      body = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    } catch {
+      return answer(res, 400);
+    }
     const expected = 'sha256=' + crypto.createHmac('sha256', secret).update(JSON.stringify(body)).digest('hex');
     const given = req.headers['x-scriptix-signature'] || '';
     const verified = given.length === expected.length && crypto.timingSafeEqual(Buffer.from(given), Buffer.from(expected));
     console.log(verified ? 'verified' : 'refused');
-    res.writeHead(verified ? 200 : 401);
-    res.end();
+    answer(res, verified ? 200 : 401);
   });
 });
 
