@@ -199,11 +199,46 @@ func (c *core) probe(ctx context.Context, k call) error {
 		return nil
 	}
 	defer done()
-	_, err = c.send(ctx, call{op: "dialect.probe", method: http.MethodGet, path: c.dialect.table.probe(), class: k.class})
+	return c.askAbsent(ctx, k.class)
+}
+
+// askAbsent asks for the result of a job that does not exist: an answer shows
+// that the key's header is right, and how the service speaks of such a job.
+func (c *core) askAbsent(ctx context.Context, class Class) error {
+	path := c.dialect.table.probe()
+	_, err := c.send(ctx, call{op: "dialect.probe", method: http.MethodGet, path: path, class: class})
+	if e, ok := errors.AsType[*Error](err); ok && e.StatusCode == http.StatusNotFound {
+		c.dialect.learned.SaysAbsent(absence(e, path[2]))
+	}
 	if accepts(err) {
 		return nil
 	}
 	return err
+}
+
+// absence is what a 404 says, whichever job it is about.
+func absence(e *Error, id string) string {
+	return strings.ReplaceAll(e.Code+" "+e.Message, id, "ID")
+}
+
+// runs reports whether what failed says that the job runs: where the result is
+// all that there is to ask for, it is not ready then. A 404 says so where the
+// service has other words for a job that it does not know.
+func (c *core) runs(ctx context.Context, k call, err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		return false
+	case e.StatusCode == http.StatusConflict:
+		return true
+	case e.StatusCode != http.StatusNotFound || c.dialect.table.probe == nil:
+		return false
+	}
+	absent := c.dialect.learned.Absent()
+	if absent == "" && c.askAbsent(ctx, k.class) == nil {
+		absent = c.dialect.learned.Absent()
+	}
+	return absent != "" && absent != absence(e, k.jobID)
 }
 
 // status asks how the job of a call is: by the call that was answered last, and
@@ -235,7 +270,7 @@ func (c *core) status(ctx context.Context, k call) (*Job, error) {
 func (c *core) read(ctx context.Context, k call, r reading) (*Job, error) {
 	k.path, k.limit, k.holds = r.path(k.jobID), r.limit, true
 	ans, err := c.send(ctx, k)
-	if e, ok := errors.AsType[*Error](err); ok && r.early && e.StatusCode == http.StatusConflict {
+	if err != nil && r.early && c.runs(ctx, k, err) {
 		return &Job{ID: k.jobID, Status: StatusProcessing, Source: SourcePoll}, nil
 	}
 	if err != nil {

@@ -437,3 +437,20 @@ func TestAForgedHintAndAFailedSessionChangeNothing(t *testing.T) {
 		assert.Contains(t, err.Error(), "too quiet")
 	})
 }
+
+func TestAResultThatIsNotReadyIsNoJobThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{404, 409, 202, 200} {
+		inEachSession(t, func(s inVariant) {
+			t, v := s.T, s.variant
+			fake, c := v.inMemory(t, []scriptixtest.Option{scriptixtest.WithNotReady(status), scriptixtest.WithProcessing(time.Hour)})
+			job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+			require.NoError(t, err)
+			later := newClient(t, fake, scriptix.WithDialect(v.dialect)) // which knows nothing yet
+			_, err = later.STT.WaitResult(t.Context(), job.ID)
+			require.NoError(t, err)
+			_, err = later.STT.Wait(t.Context(), "nobody's")
+			require.ErrorIs(t, err, scriptix.ErrNotFound)
+		})
+	}
+}

@@ -14,7 +14,8 @@ type Learned struct {
 	mu     sync.Mutex
 	header int // the one that was accepted last
 	sure   bool
-	status int // the call that was answered last
+	status int    // the call that was answered last
+	absent string // how the service says that it does not know a session; "": not known
 }
 
 // NewLearned knows nothing yet. The headers are tried in their order.
@@ -61,6 +62,21 @@ func (l *Learned) Answered(which int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.status = which
+}
+
+// Absent is how the service says that it does not know a session, "" while that
+// is not known.
+func (l *Learned) Absent() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.absent
+}
+
+// SaysAbsent remembers that.
+func (l *Learned) SaysAbsent(words string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.absent = words
 }
 
 // Probe makes the caller the one that probes, once the one before is done. It
