@@ -28,7 +28,7 @@ const roleVariable = "FLEET_TEST_ROLE"
 
 // role is what such a process needs to know.
 type role struct {
-	Kind        string // worker or receiver
+	Kind        string // worker, receiver or spender
 	Database    string
 	Account     string
 	Service     string // base URL
@@ -92,10 +92,34 @@ func (r role) play(ctx context.Context) error {
 		return err
 	}
 	fmt.Println("ready")
+	if r.Kind == "spender" {
+		r.spend(ctx, f.Budget())
+	}
 	<-ctx.Done()
 	ended, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return f.Stop(ended) //nolint:contextcheck // ctx is over
+}
+
+// spend sends as many requests as the budget lets out.
+func (r role) spend(ctx context.Context, b *fleet.Budget) {
+	for class := range 4 {
+		go func() {
+			for ctx.Err() == nil {
+				permit, err := b.Acquire(ctx, scriptix.Class(class%3))
+				if err != nil {
+					continue
+				}
+				answer, err := http.Get(r.Service) //nolint:noctx // of a test
+				info := scriptix.RateInfo{Sent: true}
+				if err == nil {
+					info.StatusCode = answer.StatusCode
+					_ = answer.Body.Close()
+				}
+				permit.Done(info)
+			}
+		}()
+	}
 }
 
 func (r role) receive(ctx context.Context, f *fleet.Fleet) error {
