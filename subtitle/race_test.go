@@ -1,0 +1,8 @@
+//go:build race
+
+package subtitle_test
+
+const (
+	giantSize = 1_000_000 // bytes: ten times as much would take a minute with the race detector
+	mostTimes = 6         // it allocates in the tested code as well
+)
