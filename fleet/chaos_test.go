@@ -215,7 +215,7 @@ func (c *chaos) calmDown(last time.Time) {
 	for {
 		var n int
 		require.NoError(c.t, c.pool.QueryRow(c.t.Context(), orphans).Scan(&n))
-		if n == 0 {
+		if n == 0 && time.Since(last) > c.role.Lease+time.Second { // by then the last one's lease is over
 			c.t.Logf("nothing was the dead's %v after the last kill", time.Since(last).Round(100*time.Millisecond))
 			return
 		}
