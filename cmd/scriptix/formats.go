@@ -15,7 +15,7 @@ import (
 )
 
 // localFormats are made here, of the transcript.
-var localFormats = []string{"json", "txt", "srt", "vtt", "html"}
+var localFormats = []string{"json", "txt", "srt", "vtt", "html", "md", "csv"}
 
 // serverFormats are made by the service, of the job's document.
 var serverFormats = []string{"docx", "pdf", "stl", "ttml"}
@@ -46,6 +46,10 @@ func writeFormat(w io.Writer, format string, t *scriptix.Transcript, m media) er
 		return subtitle.WriteVTT(w, subtitle.Cues(t, subtitle.Options{}))
 	case "html":
 		return writePage(w, t, m)
+	case "md":
+		return writeMarkdown(w, t, m.name)
+	case "csv":
+		return writeCSV(w, t)
 	}
 	return writeJSON(w, t)
 }

@@ -250,6 +250,7 @@ func (x *inputs) know(files *manifest) {
 		for _, format := range formatNames {
 			delete(x.leftOut, filepath.Join(string(e.Out), e.Dir, e.Stem+"."+format))
 		}
+		delete(x.leftOut, filepath.Join(string(e.Out), e.Dir, e.Stem+namesExtension))
 	}
 }
 

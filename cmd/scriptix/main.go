@@ -26,6 +26,7 @@ type commands struct {
 	Status     statusCmd     `cmd:"" help:"Print how far jobs are."`
 	Wait       waitCmd       `cmd:"" help:"Wait until jobs have ended."`
 	Result     resultCmd     `cmd:"" help:"Fetch the transcript of a job."`
+	Render     renderCmd     `cmd:"" help:"Make other formats of transcripts that are here, and name their speakers."`
 	Documents  documentsCmd  `cmd:"" help:"Export or delete the document of a job."`
 	Models     modelsCmd     `cmd:"" help:"List the account's own models."`
 	Glossaries glossariesCmd `cmd:"" help:"List the account's glossaries."`

@@ -13,7 +13,7 @@ import (
 type resultCmd struct {
 	service
 	ID     string   `arg:"" name:"job" help:"Id of the job."`
-	Format []string `short:"f" default:"txt" placeholder:"LIST" help:"json, txt, srt, vtt or html; several with --out (${default})."`
+	Format []string `short:"f" default:"txt" placeholder:"LIST" help:"json, txt, srt, vtt, html, md or csv; several with --out (${default})."`
 	Audio  string   `placeholder:"FILE" help:"Recording that the html page is to play."`
 	Out    string   `short:"o" placeholder:"DIR" help:"Directory for files named after the job; without it standard output."`
 }
