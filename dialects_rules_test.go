@@ -21,7 +21,6 @@ func TestInEachDialect(t *testing.T) {
 		{"TestCutUploadIsProvedToo", TestCutUploadIsProvedToo},
 		{"TestTheLastByteIsNotAskedForWhenTheRecordingIsAnother", TestTheLastByteIsNotAskedForWhenTheRecordingIsAnother},
 		{"TestAnObserverIsToldOfAnEndThatAPollFoundAndHowLateThatIs", TestAnObserverIsToldOfAnEndThatAPollFoundAndHowLateThatIs},
-		{"TestTheObserversContextGoesThroughTheTransport", TestTheObserversContextGoesThroughTheTransport},
 		{"TestNewRefusesNonsenseAndSaysWhich", TestNewRefusesNonsenseAndSaysWhich},
 		{"TestNewAcceptsWhatMakesSense", TestNewAcceptsWhatMakesSense},
 		{"TestABasePathIsKeptAndIDsCannotClimb", TestABasePathIsKeptAndIDsCannotClimb},
