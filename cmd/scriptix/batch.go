@@ -264,7 +264,7 @@ func (t *transcription) sink(ctx context.Context, o batch.Outcome) error {
 	}
 	t.mu.Unlock()
 	for _, one := range missing {
-		if err := t.write(ctx, one, o.Transcript); err != nil {
+		if err := t.write(ctx, one, o.Transcript, false); err != nil {
 			return err
 		}
 		t.mu.Lock()
@@ -320,7 +320,9 @@ func (t *transcription) complete(ctx context.Context, one *entry, o batch.Outcom
 	}
 	transcript, err := t.client.STT.Result(ctx, t.jobOf(ctx, o))
 	if err == nil {
-		err = t.write(ctx, one, transcript)
+		// What is there may have been corrected by hand since, unless it is of another recording.
+		keep := one.Written == "" || one.Written == one.record()
+		err = t.write(ctx, one, transcript, keep)
 	}
 	switch {
 	case err == nil:

@@ -9,9 +9,10 @@ import (
 )
 
 // write writes the files of an entry: those that are made of the transcript, and
-// those that the service makes of the job's document.
-func (t *transcription) write(ctx context.Context, one *entry, transcript *scriptix.Transcript) error {
-	if err := one.write(transcript, t.flags.EmbedAudio); err != nil {
+// those that the service makes of the job's document. With keep those that are
+// there stay as they are.
+func (t *transcription) write(ctx context.Context, one *entry, transcript *scriptix.Transcript, keep bool) error {
+	if err := one.write(transcript, t.flags.EmbedAudio, keep); err != nil {
 		return err
 	}
 	document := scriptix.Document{JobID: transcript.JobID, ID: transcript.DocumentID}

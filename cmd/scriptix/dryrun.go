@@ -209,12 +209,12 @@ func (r *rehearsal) summary() error {
 	for _, part := range []struct {
 		n    int
 		text string
-	}{{r.send, "sent"}, {r.skip, "skipped"}, {r.fetch, "fetched"}, {r.follow, "waited for"}, {r.refuse, "refused"}} {
-		if part.n > 0 || part.text == "sent" {
+	}{{r.send, "would be sent"}, {r.skip, "skipped"}, {r.fetch, "fetched"}, {r.follow, "waited for"}, {r.refuse, "refused"}} {
+		if part.n > 0 || len(parts) == 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.text))
 		}
 	}
-	lines = append(lines, fmt.Sprintf("dry run, nothing was sent: %s would be; %s to be sent", strings.Join(parts, ", "), r.audio))
+	lines = append(lines, fmt.Sprintf("dry run, nothing was sent: %s; %s to be sent", strings.Join(parts, ", "), r.audio))
 	for _, line := range lines {
 		if err := say("%s", line); err != nil {
 			return err

@@ -200,8 +200,8 @@ func (e *entry) finish() {
 	}
 }
 
-// write writes the entry's files, and makes no difference if they are there.
-func (e *entry) write(t *scriptix.Transcript, embed bool) error {
+// write writes the entry's files; with keep those that are missing.
+func (e *entry) write(t *scriptix.Transcript, embed, keep bool) error {
 	if err := os.MkdirAll(filepath.Join(string(e.Out), e.Dir), 0o777); err != nil { //nolint:gosec // the umask decides
 		return err
 	}
@@ -210,7 +210,7 @@ func (e *entry) write(t *scriptix.Transcript, embed bool) error {
 		if source.gone {
 			source.embed = false
 		}
-		if slices.Contains(serverFormats, e.Formats[i]) {
+		if slices.Contains(serverFormats, e.Formats[i]) || keep && exists(path) {
 			continue // see [transcription.write]
 		}
 		if err := writeTranscript(path, e.Formats[i], t, source); err != nil {

@@ -283,11 +283,26 @@ func (j *judge) settle(ctx context.Context, r recording, e *entry, key string) d
 		}
 	case "", batch.Claimed, batch.Rejected:
 		d.verdict = toSend
+		if rec.Phase == "" && e.Done && e.Written == e.record() {
+			return d.unrecorded()
+		}
 		if kind, err := foreignKind(r.path); err == nil && kind != "" && !j.force {
 			return decision{verdict: toRefuse, entry: e, err: fmt.Errorf("it is %s and no recording; --force sends it all the same", kind)}
 		}
 	default:
 		d.verdict = toFollow
+	}
+	return d
+}
+
+// unrecorded decides about a recording whose transcript was written, and of
+// which the ledger knows nothing: it was removed, or is an older copy. The
+// recording was paid for all the same.
+func (d decision) unrecorded() decision {
+	d.verdict = toSkip
+	if !d.entry.complete() {
+		d.verdict = toRefuse
+		d.err = errors.New("an earlier run transcribed it, and the ledger has lost its job, so missing files cannot be fetched; to pay for it anew, transcribe it with another --out")
 	}
 	return d
 }

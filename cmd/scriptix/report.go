@@ -122,7 +122,8 @@ func (t *transcription) refuse(r recording, d decision) {
 func refusal(d decision) cause {
 	if d.err != nil {
 		text := explain(d.err)
-		many := strings.NewReplacer("it is a ", "are each a ", "it is an ", "are each an ", "it is ", "are ", "and no recording;", "and no recordings;", "sends it", "sends them").Replace(text)
+		many := strings.NewReplacer("it is a ", "are each a ", "it is an ", "are each an ", "it is ", "are ", "and no recording;", "and no recordings;", "sends it", "sends them",
+			"transcribed it,", "transcribed them,", "lost its job,", "lost their jobs,", "for it anew, transcribe it", "for them anew, transcribe them").Replace(text)
 		return cause{text: text, many: many}
 	}
 	was, would := differences(d.was, d.would)
