@@ -29,7 +29,7 @@ func TestEveryCommandShowsTwoExamplesThatItUnderstands(t *testing.T) {
 			require.NotNil(t, match, line)
 			parser, err := newParser(t.Context(), e, new(commands))
 			require.NoError(t, err)
-			args := asCommand(strings.Fields(strings.ReplaceAll(match[1], "'", "")))
+			args := asCommand(shellWords(match[1]))
 			if args[len(args)-1] == "--help" {
 				continue
 			}
@@ -56,4 +56,22 @@ func TestHelpIsReadableInNarrowTerminals(t *testing.T) {
 			}
 		}
 	}
+}
+
+// shellWords splits a line at blanks, as a shell does; quotes keep them.
+func shellWords(line string) []string {
+	var quote rune
+	words := strings.FieldsFunc(line, func(r rune) bool {
+		switch {
+		case quote == 0 && (r == '\'' || r == '"'):
+			quote = r
+		case r == quote:
+			quote = 0
+		}
+		return r == ' ' && quote == 0
+	})
+	for i, word := range words {
+		words[i] = strings.NewReplacer("'", "", `"`, "").Replace(word)
+	}
+	return words
 }

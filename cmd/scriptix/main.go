@@ -52,9 +52,6 @@ type commands struct {
 const garbage = 30
 
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
 	e := processEnv()
 	ctx, stop := interruptible(context.Background(), e)
 	code := run(ctx, e, os.Args[1:])
@@ -74,6 +71,9 @@ func run(ctx context.Context, e *env, args []string) int {
 		return e.fail(parseError(err))
 	}
 	e.quiet = all.Quiet
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage) // not sooner, because it would collect three times while the flags are read
+	}
 	return e.fail(parsed.Run())
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -21,6 +22,7 @@ import (
 
 // plainReceiver is a receiver on net/http alone, with at most one fault.
 type plainReceiver struct {
+	mu       sync.Mutex
 	fault    string
 	requests atomic.Int32
 	known    map[string]bool
@@ -64,15 +66,24 @@ func (p *plainReceiver) status(r *http.Request) int {
 		return http.StatusInternalServerError
 	case p.fault == "refuses events that it does not know" && event.Event != "transcription.completed" && event.Event != "transcription.failed":
 		return http.StatusBadRequest
-	case p.fault == "refuses what it knows already" && p.known[string(body)]:
+	case p.fault == "refuses what it knows already" && p.knows(body):
 		return http.StatusConflict
 	case p.fault == "takes too long":
 		<-p.release
 	case p.fault == "redirects":
 		return http.StatusTemporaryRedirect
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.known[string(body)] = true
 	return http.StatusOK
+}
+
+// knows reports whether the receiver has taken in such a body before.
+func (p *plainReceiver) knows(body []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.known[string(body)]
 }
 
 func (p *plainReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
