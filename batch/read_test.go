@@ -32,11 +32,11 @@ func TestTheRecordsOfALedgerAreReadWithoutLockingAnybodyOut(t *testing.T) {
 	assert.Equal(t, want, got)
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
-	assert.Equal(t, len(before), len(after))
+	assert.Len(t, after, len(before))
 
 	l, err := batch.Open(path)
 	require.NoError(t, err)
-	defer l.Close()
+	defer func() { assert.NoError(t, l.Close()) }()
 	for _, err := range batch.ReadRecords(path) {
 		require.ErrorIs(t, err, batch.ErrLocked)
 	}
