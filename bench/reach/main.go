@@ -119,7 +119,7 @@ func cold(ctx context.Context, temp, dir string, args ...string) (time.Duration,
 }
 
 func command(ctx context.Context, dir string, env []string, args ...string) error {
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // what stands in this file
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), "GOWORK=off"), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v: %w\n%s", args, err, out)
