@@ -9,6 +9,7 @@ import (
 	"github.com/scriptix-io/scriptix-go/batch"
 	"github.com/scriptix-io/scriptix-go/batch/ledgertest"
 	"github.com/scriptix-io/scriptix-go/fleet"
+	"github.com/scriptix-io/scriptix-go/fleet/fleettest"
 )
 
 func TestTheLedgerInPostgreSQLConforms(t *testing.T) {
@@ -16,6 +17,18 @@ func TestTheLedgerInPostgreSQLConforms(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) batch.Ledger {
 		t.Helper()
 		return newFleet(t, newPool(t), fleet.Options{}).Ledger()
+	})
+}
+
+func TestTwoProcessesHaveOneLedgerInPostgreSQL(t *testing.T) {
+	t.Parallel()
+	ledgertest.RunShared(t, func(t *testing.T) (a, b batch.Ledger) {
+		t.Helper()
+		// Two pools, because two processes share no connection either.
+		url := fleettest.Database(t)
+		first, second := poolOn(t, url), poolOn(t, url)
+		require.NoError(t, fleet.Migrate(t.Context(), first, ""))
+		return newFleet(t, first, fleet.Options{}).Ledger(), newFleet(t, second, fleet.Options{}).Ledger()
 	})
 }
 
