@@ -47,6 +47,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	if req.URL.Scheme != "https" {
 		return refuse(via[0].URL.String(), "it redirects to a URL that is not https")
 	}
+	req.Header.Del("Referer") // which holds the signature that the URL before may have
 	return nil
 }
 

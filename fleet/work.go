@@ -54,7 +54,10 @@ func (w *work) begin(ctx context.Context, key string, change func(ledger.Record,
 			if err := s.readInput(ctx, tx, key, &in); err != nil {
 				return err
 			}
-			if r.Owner == "" || r.Owner == w.process.id {
+			switch {
+			case !r.enqueued && r.Phase == ledger.Claimed:
+				return ledger.ErrMoved // it was forgotten while its job stood in River's queue
+			case r.Owner == "" || r.Owner == w.process.id:
 				return nil
 			}
 			alive, err := s.isAlive(ctx, tx, r.Owner)
