@@ -103,6 +103,17 @@ func (o *httpsOpener) open(ctx context.Context, locator string) (scriptix.Audio,
 	}
 	pinned := versionOfAnswer(answer)
 	_ = answer.Body.Close()
+	if pinned.size < 0 {
+		// A part need not tell the size of the whole, and the whole does.
+		if answer, err = o.get(ctx, u, locator, "", ""); err != nil {
+			return scriptix.Audio{}, err
+		}
+		pinned = versionOfAnswer(answer)
+		_ = answer.Body.Close()
+		if pinned.size < 0 {
+			return scriptix.Audio{}, refuse(locator, "its server does not tell its size")
+		}
+	}
 	name := path.Base("/" + u.Path)
 	return scriptix.Opener(name, pinned.size, func(ctx context.Context, offset int64) (io.ReadCloser, error) {
 		return o.from(ctx, u, locator, offset, pinned)
@@ -121,6 +132,9 @@ func (o *httpsOpener) from(ctx context.Context, u *url.URL, locator string, offs
 	}
 	if versionOfAnswer(answer) != pinned {
 		return nil, errors.Join(refuse(locator, "it changed after it was opened"), answer.Body.Close())
+	}
+	if answer.StatusCode == http.StatusPartialContent && !beginsAt(answer, offset) {
+		return nil, errors.Join(fmt.Errorf("its server answers with another part than the one from byte %d", offset), answer.Body.Close())
 	}
 	if offset > 0 && answer.StatusCode != http.StatusPartialContent {
 		if _, err := io.CopyN(io.Discard, answer.Body, offset); err != nil {
@@ -182,6 +196,14 @@ func (o *httpsOpener) failure(locator string, err error) error {
 		return refuse(locator, "its host is not known")
 	}
 	return err
+}
+
+// beginsAt reports whether a part is the one that begins at an offset.
+func beginsAt(answer *http.Response, offset int64) bool {
+	span, isBytes := strings.CutPrefix(answer.Header.Get("Content-Range"), "bytes ")
+	first, _, _ := strings.Cut(span, "-")
+	begin, err := strconv.ParseInt(first, 10, 64)
+	return isBytes && err == nil && begin == offset
 }
 
 func versionOfAnswer(answer *http.Response) version {
