@@ -89,6 +89,9 @@ func (c *renderCmd) render(e *env, path string, formats []string, given map[stri
 		if other, taken := written[target]; taken {
 			return fmt.Errorf("would be written over what came of %s: %s", oneLine(other), target)
 		}
+		if sameFile(target, path) {
+			return fmt.Errorf("is the transcript itself and would be written over by --format %s: rename it to end in .json, or name a folder with --out", format)
+		}
 		written[target] = path
 		if source.page, err = filepath.Abs(target); err != nil {
 			return err
@@ -101,6 +104,16 @@ func (c *renderCmd) render(e *env, path string, formats []string, given map[stri
 		}
 	}
 	return nil
+}
+
+// sameFile reports whether two paths lead to one file, by whatever links.
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false // what is not there is not the other
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
 }
 
 // mostTranscript is the largest file that is read: that of a result.
