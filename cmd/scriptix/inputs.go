@@ -47,8 +47,8 @@ type badEntry struct{ path, why string }
 // the recordings below them, and patterns that the shell left alone into what
 // they match. The order is that of the arguments, and of the names within a
 // directory; none comes twice. Patterns of include take further files from
-// directories.
-func expand(args, include []string) (*inputs, error) {
+// directories. What listed names, from a file, comes after them.
+func expand(args, listed, include []string) (*inputs, error) {
 	x := &inputs{leftOut: make(map[string]string), include: include, seen: make(map[string]bool)}
 	for _, pattern := range include {
 		if _, err := filepath.Match(pattern, ""); err != nil {
@@ -60,8 +60,9 @@ func expand(args, include []string) (*inputs, error) {
 			return nil, usage("%w", err)
 		}
 	}
+	x.list(listed)
 	if len(x.recordings) == 0 {
-		return nil, usage("%s", strings.Join(append([]string{x.nothing(args)}, x.problems()...), "; "))
+		return nil, usage("%s", strings.Join(append([]string{x.nothing(slices.Concat(args, listed))}, x.problems()...), "; "))
 	}
 	return x, nil
 }
@@ -71,7 +72,7 @@ func (x *inputs) nothing(args []string) string {
 	if len(args) > 1 {
 		verb = "hold"
 	}
-	return fmt.Sprintf("%s: %s no recording (%s)", strings.Join(args, ", "), verb, strings.ReplaceAll(strings.Join(formats, " "), ".", ""))
+	return fmt.Sprintf("%s: %s no recording (%s)", named(args), verb, strings.ReplaceAll(strings.Join(formats, " "), ".", ""))
 }
 
 func (x *inputs) argument(arg string) error {
@@ -296,6 +297,14 @@ func named(names []string) string {
 		return oneLine(strings.Join(names, ", "))
 	}
 	return fmt.Sprintf("%s and %d more", oneLine(strings.Join(names[:2], ", ")), len(names)-2)
+}
+
+// absent is why a file that was named cannot be used, without its name.
+func absent(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "is not there"
+	}
+	return reason(err)
 }
 
 // reason is why a file cannot be used, without its name.

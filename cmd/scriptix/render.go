@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,8 @@ import (
 )
 
 type renderCmd struct {
-	Files   []string `arg:"" name:"file" help:"Transcripts, as transcribe or result wrote them in json."`
+	fileList
+	Files   []string `arg:"" optional:"" name:"file" help:"Transcripts, as transcribe or result wrote them in json."`
 	Format  []string `short:"f" default:"txt" placeholder:"LIST" help:"txt, srt, vtt, html, md or csv (${default})."`
 	Speaker []string `placeholder:"NAME=NEW" sep:"none" help:"Name a speaker, as 'Speaker 1=Anna'; may be given several times. It holds for later renders too; 'Speaker 1=' takes the name back."`
 	Audio   string   `placeholder:"FILE" help:"Recording that the html page is to play (the one that was transcribed, where that is known)."`
@@ -26,11 +28,19 @@ func (*renderCmd) Help() string {
 
 Examples:
   scriptix render transcripts/call.json --format srt,html --speaker "Speaker 1=Anna"
-  scriptix render transcripts/*.json --format csv --out tables`
+  scriptix render transcripts/*.json --format csv --out tables
+  find transcripts -name '*.json' -print0 | scriptix render --files-from - --format srt`
 }
 
 // Run renders each file; one that cannot be does not stop the others.
-func (c *renderCmd) Run(e *env) error {
+func (c *renderCmd) Run(ctx context.Context, e *env) error {
+	listed, err := c.names(ctx, e, c.Files)
+	if err != nil {
+		return err
+	}
+	if c.Files = append(c.Files, listed...); len(c.Files) == 0 {
+		return usage("name transcripts, or a list of them with --files-from; see scriptix render --help")
+	}
 	formats, err := checkFormats(c.Format, localFormats)
 	if err != nil {
 		return err

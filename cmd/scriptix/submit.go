@@ -15,7 +15,8 @@ import (
 type submitCmd struct {
 	service
 	paramFlags
-	Files      []string `arg:"" name:"file" help:"Recordings, directories or patterns; - is standard input."`
+	fileList
+	Files      []string `arg:"" optional:"" name:"file" help:"Recordings, directories or patterns; - is standard input."`
 	WebhookURL string   `name:"webhook-url" placeholder:"URL" help:"Where the service is to send its callbacks."`
 	Force      bool     `help:"Send files that are no recordings by their first bytes."`
 	JSON       bool     `help:"Print one JSON object per recording."`
@@ -42,7 +43,14 @@ func (c *submitCmd) Run(ctx context.Context, e *env, parsed *kong.Context) error
 	if err := c.over(params{}).speaks(c.Dialect); err != nil {
 		return err
 	}
-	in, err := expand(c.Files, nil)
+	listed, err := c.names(ctx, e, c.Files)
+	if err != nil {
+		return err
+	}
+	if len(c.Files)+len(listed) == 0 {
+		return usage("name recordings, or a list of them with --files-from; see scriptix submit --help")
+	}
+	in, err := expand(c.Files, listed, nil)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ type transcribeCmd struct {
 	paramFlags
 	callbacks
 	batchFlags
+	fileList
 	Paths   []string `arg:"" optional:"" name:"path" help:"Recordings, directories or patterns; - is standard input. Without any, what the folder remembers is printed."`
 	Format  []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html, md, csv, and docx, pdf, stl, ttml as the service makes them (json,txt)."`
 	Include []string `placeholder:"PATTERN" sep:"none" help:"Take files of other extensions from directories too, as '*.aiff'; may be given several times."`
@@ -86,12 +87,12 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	if err != nil {
 		return err
 	}
-	if len(c.Paths) == 0 {
-		return c.remembered(e, memory)
-	}
-	in, err := expand(c.Paths, c.Include)
+	in, err := c.named(ctx, e)
 	if err != nil {
 		return err
+	}
+	if in == nil {
+		return c.remembered(e, memory)
 	}
 	now, told, err := c.resolve(memory, formats)
 	if err != nil {
@@ -128,6 +129,16 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	in.know(b.files)
 	b.bad, b.leftOut = in.badLines(), in.left()
 	return b.run(ctx, in.recordings, j)
+}
+
+// named returns the recordings that are named, by arguments and by a list; nil if
+// none is.
+func (c *transcribeCmd) named(ctx context.Context, e *env) (*inputs, error) {
+	listed, err := c.names(ctx, e, c.Paths)
+	if err != nil || len(c.Paths)+len(listed) == 0 {
+		return nil, err
+	}
+	return expand(c.Paths, listed, c.Include)
 }
 
 // formats are those asked for; none where the flag was left out.
