@@ -32,6 +32,7 @@ type call struct {
 	limit  int64         // bytes of a 2xx's body that are read; 0: maxAnswer
 	body   payload       // nil: none
 	billed bool          // a second one costs money: rule 1 of retry.go
+	alone  bool          // on a connection of its own, as what is billed is
 	single bool          // one attempt, whatever comes
 	lax    bool          // the key may stand in any header, so that a success teaches nothing
 	to     sink          // takes a 2xx's body as it comes, in place of the answer; such a call is repeated only before that
@@ -229,6 +230,9 @@ func (a attempt) send(watchdog *audio.Watchdog, req *http.Request) (*http.Respon
 		out.Header = req.Header.Clone()
 	}
 	if x.call.body == nil {
+		if x.call.alone {
+			return x.core.submits.RoundTrip(out)
+		}
 		if req.Method == http.MethodGet || req.Method == http.MethodHead {
 			out.Body = transport.NoBody
 		}

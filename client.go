@@ -46,7 +46,7 @@ type core struct {
 	userAgent   string
 	transport   http.RoundTripper // for every call but uploads
 	chunks      http.RoundTripper // for those of resumable uploads
-	submits     http.RoundTripper // for billed POSTs
+	submits     http.RoundTripper // for billed POSTs, and those that create an upload
 	budget      Budget
 	breaker     *budget.Breaker // before the budget
 	cfg         *config
@@ -56,7 +56,7 @@ type core struct {
 	waits       *watch.Scheduler
 	hooks       hooks
 	observer    atomic.Pointer[Observer]
-	given       transport.Given
+	given       struct{ jobs, uploads transport.Given }
 	atHand      *lenient.Gate // what large answers pass
 	dialect     *spoken
 	secrets     []redact.Secret // of callbacks, the first one is sent

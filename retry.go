@@ -341,3 +341,16 @@ func joinCause(err, more error) error {
 	}
 	return fmt.Errorf("%w; %w", err, more)
 }
+
+// sleep waits, but not longer than ctx lasts; then the error also says what it
+// was waiting to repeat.
+func sleep(ctx context.Context, d time.Duration, e *Error) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return e.endedBy(ctxError(ctx))
+	}
+}

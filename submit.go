@@ -151,7 +151,7 @@ func (c *core) submitted(ctx context.Context, k call, ans *answer, read func([]b
 	case err != nil:
 	case job.ID == "":
 		err = errors.New("it names no job")
-	case !c.given.Add(job.ID, ""):
+	case !c.given.jobs.Add(job.ID, ""):
 		err = fmt.Errorf("it names job %q, which another recording was given", redact.Line(job.ID, 128))
 	}
 	if err != nil {

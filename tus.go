@@ -127,9 +127,9 @@ func (u *upload) pause(ctx context.Context, failures int, err error) error {
 	return sleep(ctx, wait, e)
 }
 
-// create announces the upload and learns its URL.
+// create announces the upload and learns its URL, which no other recording has.
 func (u *upload) create(ctx context.Context, metadata string) error {
-	k := call{op: "files.create", method: http.MethodPost, path: pathFiles, class: ClassSubmit, bare: true, header: http.Header{
+	k := call{op: "files.create", method: http.MethodPost, path: pathFiles, class: ClassSubmit, bare: true, alone: true, header: http.Header{
 		"Tus-Resumable":   {tusVersion},
 		"Upload-Length":   {strconv.FormatInt(u.size, 10)},
 		"Upload-Metadata": {metadata},
@@ -144,6 +144,9 @@ func (u *upload) create(ctx context.Context, metadata string) error {
 	}
 	if u.url, err = location(base, ans.header.Get("Location")); err != nil {
 		return u.core.badAnswer(k, ans, err)
+	}
+	if !u.core.given.uploads.Add(u.url.String(), "") {
+		return u.core.badAnswer(k, ans, errors.New("its Location is the upload that another recording was given"))
 	}
 	u.certain = true
 	return nil
@@ -327,7 +330,7 @@ func (u *upload) lookUp(ctx context.Context) (*Job, error) {
 	if err != nil {
 		return nil, u.core.badAnswer(k, ans, err)
 	}
-	if !u.core.given.Add(jobID, u.url.String()) {
+	if !u.core.given.jobs.Add(jobID, u.url.String()) {
 		return nil, u.core.badAnswer(k, ans, fmt.Errorf("it names job %q, which another recording was given", redact.Line(jobID, 128)))
 	}
 	job := new(Job)
@@ -378,19 +381,6 @@ func (u *upload) interrupted(err error) error {
 		token.Chunk = u.chunk
 	}
 	return &UploadInterruptedError{UploadURL: token.URL, Offset: u.offset.confirmed, Size: u.size, Token: token.String(), Err: err}
-}
-
-// sleep waits, but not longer than ctx lasts; then the error also says what it
-// was waiting to repeat.
-func sleep(ctx context.Context, d time.Duration, e *Error) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return e.endedBy(ctxError(ctx))
-	}
 }
 
 // open is the body of the next chunk.

@@ -3,6 +3,7 @@ package scriptix_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -210,4 +211,65 @@ func TestRoundTripperOfTheCallersDoesNotRepeatEither(t *testing.T) {
 		require.NoError(t, err)
 	}
 	assert.Equal(t, budget.granted.Load(), server.requests.Load())
+}
+
+// An answer that was left on a connection would be taken for that of the next
+// request on it: as the answer to a creation it sends one recording's bytes to
+// another one's upload.
+func TestNewUploadSharesItsConnectionWithNothing(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(t *testing.T, secure bool) {
+		t.Helper()
+		var created atomic.Int64
+		stored := new(sync.Map)
+		server := serveRaw(t, secure, func(x *rawExchange) bool {
+			upload := created.Load()
+			switch x.request.Method {
+			case http.MethodPost:
+				if x.onConn == 1 {
+					upload = created.Add(1)
+				} // on a used connection stands the answer to an earlier creation
+				_, _ = fmt.Fprintf(x, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\nLocation: /api/v3/files/f%d\r\n\r\n", upload)
+			case http.MethodPatch:
+				_, before := stored.LoadOrStore(x.request.URL.Path, string(x.body))
+				assert.False(t, before, "two recordings went to %s", x.request.URL.Path)
+				_, _ = fmt.Fprintf(x, "HTTP/1.1 204 No Content\r\nUpload-Offset: %d\r\n\r\n", len(x.body))
+			default:
+				x.answer(http.StatusOK, fmt.Sprintf(`{"id":"stt_%d","status":"uploaded"}`, upload))
+			}
+			return true
+		})
+		c := server.connect(t, quick)
+		for n := range 10 {
+			job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english, scriptix.Resumable())
+			require.NoError(t, err)
+			assert.Equal(t, fmt.Sprintf("stt_%d", n+1), job.ID)
+		}
+	})
+}
+
+func TestUploadThatAnotherRecordingWasGivenIsNotUsed(t *testing.T) {
+	t.Parallel()
+	server := serveRaw(t, false, func(x *rawExchange) bool {
+		switch x.request.Method {
+		case http.MethodPost:
+			_, _ = io.WriteString(x, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\nLocation: /api/v3/files/f1\r\n\r\n")
+		case http.MethodPatch:
+			_, _ = fmt.Fprintf(x, "HTTP/1.1 204 No Content\r\nUpload-Offset: %d\r\n\r\n", len(x.body))
+		default:
+			x.answer(http.StatusOK, `{"id":"stt_1","status":"uploaded"}`)
+		}
+		return true
+	})
+	c := server.connect(t, quick)
+	_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english, scriptix.Resumable())
+	require.NoError(t, err)
+	before := server.requests.Load()
+
+	_, err = c.STT.Submit(t.Context(), scriptix.Bytes("b.wav", wav), english, scriptix.Resumable())
+
+	require.ErrorIs(t, err, scriptix.ErrBadAnswer)
+	require.NotErrorIs(t, err, scriptix.ErrUnknownOutcome)
+	assert.Contains(t, err.Error(), "another recording was given")
+	assert.Equal(t, before+1, server.requests.Load(), "nothing of the second went there")
 }

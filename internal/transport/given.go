@@ -2,8 +2,8 @@ package transport
 
 import "sync"
 
-// Given remembers which jobs the last submits were given, because an answer
-// that belongs to another one names that one's job.
+// Given remembers which jobs, or uploads, the last submits were given, because an
+// answer that belongs to another one names what that one was given.
 type Given struct {
 	mu    sync.Mutex
 	by    map[string]string // what was given the job: an upload's URL, or "" for a form

@@ -7,7 +7,8 @@
 // resumable uploads keep them for a second. A submit, which is billed, has a
 // connection of its own: a kept one may be closing while the audio goes out,
 // which leaves an unknown outcome for nothing, and may hold bytes of an earlier
-// answer, which would be taken for that of the submit.
+// answer, which would be taken for that of the submit. So has the POST that
+// creates a resumable upload, because its answer says where the audio goes.
 //
 // On the connections of uploads a body goes out in large pieces. Left alone,
 // net/http copies a body in reads of 32 KiB from a buffer made for each request,
@@ -66,8 +67,8 @@ func ForChunks(rt http.RoundTripper) http.RoundTripper {
 	return u
 }
 
-// ForSubmits makes the transport of billed POSTs, none of which shares its
-// connection with another request.
+// ForSubmits makes the transport of billed POSTs and of those that create an
+// upload, none of which shares its connection with another request.
 func ForSubmits(rt http.RoundTripper) http.RoundTripper {
 	t, ok := rt.(*http.Transport)
 	if !ok {
