@@ -174,7 +174,10 @@ func (s *store) followsFrom(old row, r ledger.Record) follows {
 	case ledger.Completed:
 		f.release, f.forget = moved, moved && old.outcome
 		f.finish = moved
-	case ledger.Done, ledger.Failed, ledger.Rejected:
+	case ledger.Done:
+		// What was done before its erasing was wanted is no news when it is done again.
+		f.release, f.number = moved, moved && (old.Phase != ledger.Erasing || !old.outcome || old.Failure != "")
+	case ledger.Failed, ledger.Rejected:
 		f.release, f.number = moved, moved
 	case ledger.Abandoned:
 		// An unknown outcome that was reported is no news when it is given up.
@@ -221,7 +224,7 @@ func (s *store) put(ctx context.Context, tx pgx.Tx, old row, r ledger.Record, f 
 	}
 	statement := s.sql(count + `
 		update {s}.scriptix_record set rev = $3, phase = $4, job_id = nullif($5, ''), owner = $6, rec = $7,
-			due = case when $9::float8 >= 0 then clock_timestamp() + make_interval(secs => $9) when $9 = -2 then null else $8 end,
+			token = $14, due = case when $9::float8 >= 0 then clock_timestamp() + make_interval(secs => $9) when $9 = -2 then null else $8 end,
 			tries = $12, stored = case when $13 then clock_timestamp() else stored end,
 			outcome = ` + outcome + `, changed = clock_timestamp()
 		where account = $1 and key = $2
@@ -229,7 +232,7 @@ func (s *store) put(ctx context.Context, tx pgx.Tx, old row, r ledger.Record, f 
 	var due *time.Time
 	var told *string
 	err = tx.QueryRow(ctx, statement, s.account, r.Key, r.Revision, string(r.Phase), r.JobID, storable(r.Owner), rest,
-		dueColumn(r.Due), f.dueSeconds(), notice, channel(s.schema), f.tries, f.stored).Scan(&due, &told)
+		dueColumn(r.Due), f.dueSeconds(), notice, channel(s.schema), f.tries, f.stored, r.Token).Scan(&due, &told)
 	if err != nil {
 		return old.Record, err
 	}

@@ -35,8 +35,12 @@ func (w *work) finish(ctx context.Context, key string) {
 		w.skipped(ctx, key, err)
 		return
 	}
-	if r.Phase == ledger.Submitted {
+	switch r.Phase {
+	case ledger.Submitted:
 		w.confirm(ctx, r)
+		return
+	case ledger.Erasing:
+		w.erase(ctx, r)
 		return
 	}
 	fetched := step.Fetch(ctx, w.client, r.JobID, min(r.tries, mostFetches))
@@ -50,7 +54,7 @@ func (w *work) finish(ctx context.Context, key string) {
 // beginFinish makes a record whose job has ended this process's own.
 func (w *work) beginFinish(ctx context.Context, key string) (row, input, error) {
 	return w.begin(ctx, key, func(r ledger.Record, _ ledger.Alive) (ledger.Record, error) {
-		if r.Phase != ledger.Completed && (r.Phase != ledger.Submitted || !r.Confirm) {
+		if r.Phase != ledger.Completed && r.Phase != ledger.Erasing && (r.Phase != ledger.Submitted || !r.Confirm) {
 			return r, ledger.ErrMoved
 		}
 		r.Owner = w.process.id
@@ -124,8 +128,9 @@ func (w *work) deliver(ctx context.Context, r row, in input, t *scriptix.Transcr
 		}
 	}
 	s := w.fleet.store
+	var handed ledger.Record
 	err := w.insist(ctx, r.Key, changing{
-		change: func(r ledger.Record) (ledger.Record, error) { return ledger.Finished(r), nil },
+		change: w.afterwards,
 		after: func(tx pgx.Tx, stored ledger.Record) error {
 			err := w.fleet.results.Put(ctx, tx, s.account, stored.Key, t)
 			if err != nil && w.fleet.options.Results != nil {
@@ -133,10 +138,19 @@ func (w *work) deliver(ctx context.Context, r row, in input, t *scriptix.Transcr
 			}
 			return err
 		},
-		adjust: func(_ row, r ledger.Record, f *follows) { f.stored = r.Phase == ledger.Done },
+		adjust: func(_ row, r ledger.Record, f *follows) {
+			handed = r
+			f.stored = r.Phase == ledger.Done || r.Phase == ledger.Erasing
+			if r.Phase == ledger.Erasing {
+				f.due = s.lease // this process goes on with it
+			}
+		},
 	})
 	if errors.Is(err, errResults) {
 		w.putBack(ctx, r.Key, backoff(s.lease, r.tries), r.tries+1)
+	}
+	if err == nil && handed.Phase == ledger.Erasing && handed.Owner == w.process.id {
+		w.erase(ctx, row{Record: handed})
 	}
 }
 

@@ -14,14 +14,20 @@ import (
 // forgotten before that is over.
 var ErrInHand = errors.New("fleet: a worker is sending it")
 
+// ErrErasing means that a job is still to be erased at the service, as
+// [Options.Erase] wants, for which its id is needed.
+var ErrErasing = errors.New("fleet: its job is still to be erased at the service")
+
 // Forget erases what is kept of recordings: transcript, locator, parameters,
 // Meta, name, job and messages. The key, the phase and the times stay, so that
 // none of them is paid for again: to Enqueue it is known. Nothing more is done
 // about one that was still open, whose transcript is then never fetched. What
 // the service keeps is the service's to erase.
 //
-// One that a living worker is sending is left alone, and is [ErrInHand]; a key
-// without a record is ledger.ErrNoRecord. The others are forgotten all the same.
+// One that a living worker is sending is left alone, and is [ErrInHand]; so is
+// one whose job is still to be erased, [ErrErasing], until an outcome has said
+// that it cannot be. A key without a record is ledger.ErrNoRecord. The others are
+// forgotten all the same.
 func (f *Fleet) Forget(ctx context.Context, keys ...string) error {
 	var failed []error
 	for _, key := range keys {
@@ -47,6 +53,9 @@ func (f *Fleet) forget(ctx context.Context, key string) error {
 			if alive {
 				return ErrInHand
 			}
+		}
+		if r.Phase == ledger.Erasing && r.Failure == "" {
+			return ErrErasing
 		}
 		return s.erase(ctx, tx, r)
 	})

@@ -91,7 +91,8 @@ func (f *Fleet) describeAccount(ctx context.Context, m *exposition) error {
 	}
 	m.gauge("scriptix_fleet_records", "Records of the account, by phase.")
 	for _, phase := range []batch.Phase{
-		batch.Claimed, batch.Sent, batch.Unknown, batch.Submitted, batch.Completed, batch.Failed, batch.Done, batch.Rejected, batch.Abandoned,
+		batch.Claimed, batch.Sent, batch.Unknown, batch.Submitted, batch.Completed, batch.Failed, batch.Erasing, batch.Done,
+		batch.Rejected, batch.Abandoned,
 	} {
 		m.value(status.Counts[phase], "phase", string(phase))
 	}

@@ -56,6 +56,17 @@ type Options struct {
 	// grow from Lease to ten minutes.
 	Sink func(context.Context, Outcome) error
 
+	// Erase has each job erased at the service, by [scriptix.STTService.Delete],
+	// once its transcript is stored and the Sink has taken it. That is a phase of
+	// its own, [batch.Erasing], in which a process that dies leaves the record to
+	// the others, whatever their options. It costs one more request per recording.
+	// The outcome comes once the service says that the job is gone. Where that
+	// cannot be, it is interrupted, with [batch.ErrErase]; erasing is tried again
+	// every hour, and the recording has a second outcome once it is done. A job
+	// that the service does not know counts as gone. Start fails with
+	// [scriptix.ErrUnsupported] in a dialect that cannot delete.
+	Erase bool
+
 	// UnknownAfter is how long an unknown outcome waits for its callback before
 	// it is reported. Zero: half an hour, which is longer than the service tries
 	// to deliver one.

@@ -136,6 +136,10 @@ func outcomeOf(r ledger.Record, meta []byte) Outcome {
 		o.Err = &scriptix.JobFailedError{Job: scriptix.Job{
 			ID: r.JobID, Status: scriptix.StatusFailed, Failure: r.Failure, Duration: r.Duration, Source: o.Source,
 		}}
+	case ledger.Erasing:
+		if r.Failure != "" {
+			o.State, o.Err = batch.StateInterrupted, fmt.Errorf("%w: %s", batch.ErrErase, r.Failure)
+		}
 	case ledger.Rejected:
 		o.State, o.Err = batch.StateRejected, errors.New(r.Failure)
 	case ledger.Unknown:

@@ -224,7 +224,7 @@ func (p *poller) follow(found []row) {
 	var over []string
 	for _, r := range found {
 		switch {
-		case r.JobID == "":
+		case r.JobID == "", p.foreign(r):
 		case r.Phase == ledger.Submitted && !r.Confirm:
 			running = append(running, scriptix.Job{ID: r.JobID, CreatedAt: p.since(r.SubmittedAt), Duration: r.Duration})
 		case r.Phase.Ended():
@@ -239,6 +239,16 @@ func (p *poller) follow(found []row) {
 	if len(over) > 0 {
 		p.watcher.Remove(over...)
 	}
+}
+
+// foreign reports whether a job was made in another dialect of the API than this
+// process speaks, so that nothing can be asked about it.
+func (p *poller) foreign(r row) bool {
+	err := ledger.CheckDialect(r.Record, p.dialect())
+	if err != nil {
+		p.fleet.store.log.Warn("fleet: a job is not asked for", "key", r.Key, "job_id", r.JobID, "error", err)
+	}
+	return err != nil
 }
 
 // since is when the watcher is to take a job as submitted. Of one that should

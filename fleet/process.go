@@ -72,7 +72,7 @@ func (p *process) renew(ctx context.Context) error {
 	if keys := p.working(); len(keys) > 0 {
 		finishing := p.sql(`
 			update {s}.scriptix_record set due = clock_timestamp() + make_interval(secs => $3)
-			where account = $1 and key = any($2) and owner = $4 and phase in ('submitted', 'completed')`)
+			where account = $1 and key = any($2) and owner = $4 and phase in ('submitted', 'completed', 'erasing')`)
 		if _, err := p.pool.Exec(ctx, finishing, p.account, keys, p.lease.Seconds(), p.id); err != nil {
 			return err
 		}

@@ -188,7 +188,7 @@ func (p *pump) next(ctx context.Context, tx pgx.Tx, r row, living map[string]boo
 		}
 	case step.Follow:
 		c.adjust = due(pollNet)
-	case step.Confirm, step.Collect:
+	case step.Confirm, step.Collect, step.Erase:
 		inHand := r.Owner != "" && living[r.Owner]
 		c.adjust = func(_ row, _ ledger.Record, f *follows) {
 			f.due = s.lease

@@ -41,6 +41,7 @@ type role struct {
 	Limits      scriptix.Limits
 	Concurrency int
 	Unknown     time.Duration
+	Erase       bool // and speaks the session dialect, which can
 	Verbose     bool
 }
 
@@ -68,6 +69,7 @@ func (r role) play(ctx context.Context) error {
 	defer pool.Close()
 	o := fleet.Options{
 		Account: r.Account, Root: r.Root, Lease: r.Lease, Limits: r.Limits, Concurrency: r.Concurrency, UnknownAfter: r.Unknown,
+		Erase: r.Erase,
 	}
 	if r.Verbose {
 		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})).With("pid", os.Getpid())
@@ -75,6 +77,9 @@ func (r role) play(ctx context.Context) error {
 	if r.Kind == "worker" {
 		o.Client = func(b scriptix.Budget) (*scriptix.Client, error) {
 			opts := []scriptix.Option{scriptix.WithBaseURL(r.Service), scriptix.WithBudget(b)}
+			if r.Erase {
+				opts = append(opts, scriptix.WithDialect(scriptix.DialectSession))
+			}
 			if r.Callback != "" {
 				opts = append(opts, scriptix.WithWebhook(r.Callback, r.Secret))
 			}

@@ -107,6 +107,11 @@ func (r *running) startWork(ctx, always context.Context) error {
 	if err != nil {
 		return err
 	}
+	if f.options.Erase {
+		if err := client.STT.Delete(ctx, ""); errors.Is(err, scriptix.ErrUnsupported) { // sends nothing
+			return err
+		}
+	}
 	r.pollsMade = time.Now()
 	if r.polls, err = f.newClient(); err != nil {
 		return err

@@ -57,6 +57,8 @@ func (w *work) begin(ctx context.Context, key string, change func(ledger.Record,
 			switch {
 			case !r.enqueued && r.Phase == ledger.Claimed:
 				return ledger.ErrMoved // it was forgotten while its job stood in River's queue
+			case ledger.CheckDialect(r.Record, w.dialect()) != nil:
+				return ledger.CheckDialect(r.Record, w.dialect())
 			case r.Owner == "" || r.Owner == w.process.id:
 				return nil
 			}
@@ -93,7 +95,8 @@ func (w *work) submit(ctx context.Context, key string) {
 	}
 	defer w.process.release(key)
 	r, in, err := w.begin(ctx, key, func(r ledger.Record, alive ledger.Alive) (ledger.Record, error) {
-		return ledger.Begin(r, w.process.id, alive)
+		r, err := ledger.Begin(r, w.process.id, alive)
+		return ledger.Speaking(r, w.dialect()), err
 	})
 	if err != nil {
 		w.skipped(ctx, key, err)
@@ -112,8 +115,22 @@ func (w *work) submit(ctx context.Context, key string) {
 	}
 }
 
-// skipped says why a record was not begun, unless that is as it should be.
+// dialect is the one of the API that this process speaks.
+func (w *work) dialect() string { return w.client.Dialect().String() }
+
+// skipped says why a record was not begun, unless that is as it should be. One
+// whose job was made in another dialect waits for a process that speaks it.
 func (w *work) skipped(ctx context.Context, key string, err error) {
+	if errors.Is(err, ledger.ErrDialect) {
+		_ = w.insist(ctx, key, changing{
+			change: func(r ledger.Record) (ledger.Record, error) { return r, nil },
+			adjust: func(old row, _ ledger.Record, f *follows) {
+				if ledger.CheckDialect(old.Record, w.dialect()) != nil {
+					f.due = longestPause
+				}
+			},
+		})
+	}
 	for _, expected := range []error{ledger.ErrMoved, ledger.ErrNoRecord, errNotOurs, context.Canceled} {
 		if errors.Is(err, expected) {
 			return

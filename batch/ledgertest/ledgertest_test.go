@@ -71,6 +71,7 @@ func TestTheSuiteFindsEachBrokenLedger(t *testing.T) {
 		"double claim":         {func() batch.Ledger { return &doubleClaim{Ledger: batch.Memory()} }, "one of many that claim at once gets it"},
 		"forgotten park":       {func() batch.Ledger { return &forgottenPark{Ledger: batch.Memory()} }, "a parked event is found when its job appears, and once"},
 		"terminal overwritten": {func() batch.Ledger { return &overwritten{Ledger: batch.Memory()} }, "an end is never overwritten"},
+		"token kept":           {func() batch.Ledger { return &tokenKept{Ledger: batch.Memory()} }, "what is forgotten is found by its old token no more, and not paid for again"},
 		"watch never wakes":    {func() batch.Ledger { return &deaf{Ledger: batch.Memory()} }, "a watcher hears of an end, of a job and of an earlier due time"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,6 +204,27 @@ func (l *overwritten) get(ctx context.Context, by batch.Index, value string) (ba
 		r = made
 	}
 	return r, err
+}
+
+// tokenKept stores the token of a claim and no other.
+type tokenKept struct {
+	batch.Ledger
+	tokens sync.Map // keys by the first token
+}
+
+func (l *tokenKept) Claim(ctx context.Context, r batch.Record) (batch.Record, bool, error) {
+	stored, claimed, err := l.Ledger.Claim(ctx, r)
+	if claimed {
+		l.tokens.Store(r.Token, r.Key)
+	}
+	return stored, claimed, err
+}
+
+func (l *tokenKept) Get(ctx context.Context, by batch.Index, value string) (batch.Record, error) {
+	if key, ok := l.tokens.Load(value); ok && by == batch.ByToken {
+		return l.Ledger.Get(ctx, batch.ByKey, key.(string)) //nolint:forcetypeassert // it holds nothing else
+	}
+	return l.Ledger.Get(ctx, by, value)
 }
 
 // deaf has watchers that hear nothing.

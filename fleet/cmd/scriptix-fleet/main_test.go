@@ -137,6 +137,26 @@ func TestAFleetIsRunFromTheCommandLine(t *testing.T) {
 	assert.Contains(t, stderr, "nobody: ")
 }
 
+func TestJobsAreErasedAtTheServiceInTheDialectThatCan(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	fake := scriptixtest.New(t, scriptixtest.WithDialect(scriptixtest.Session))
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "a.wav"), []byte("RIFF....WAVE"), 0o600))
+	s.variables["SCRIPTIX_API_KEY"] = fake.APIKey()
+	s.must("migrate")
+	code, _, stderr := s.call("work", "--base-url", fake.URL(), "--erase")
+	assert.Equal(t, exitUsage, code)
+	assert.Contains(t, stderr, "--dialect session")
+	assert.Empty(t, fake.Requests())
+
+	s.begin("working", "work", "--base-url", fake.URL(), "--root", root, "--dialect", "session", "--erase", "--lease", "2s")
+	s.must("enqueue", "-l", "en", "file:a.wav")
+	assert.Contains(t, s.must("outcomes", "--follow", "--count", "1"), `"state":"done"`)
+	require.Len(t, fake.Jobs(), 1)
+	assert.False(t, fake.Jobs()[0].DeletedAt.IsZero())
+}
+
 func get(t *testing.T, url string) string {
 	t.Helper()
 	client := http.Client{Timeout: 10 * time.Second}

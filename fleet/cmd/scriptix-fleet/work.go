@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -39,6 +40,7 @@ type workCmd struct {
 	database
 	plan
 	BaseURL       string        `name:"base-url" env:"SCRIPTIX_BASE_URL" default:"https://api.scriptix.io" placeholder:"URL" help:"Address of the service (${default})."`
+	Dialect       string        `enum:"stt,session" default:"stt" env:"SCRIPTIX_DIALECT" placeholder:"DIALECT" help:"API of the service: stt or session (${default}); scriptix doctor tells which. The same for all workers of an account."`
 	WebhookURL    string        `name:"webhook-url" env:"SCRIPTIX_WEBHOOK_URL" placeholder:"URL" help:"Where the service sends callbacks: the public address of scriptix-fleet serve."`
 	Root          string        `placeholder:"DIR" help:"Directory that file: locators are relative to, and below which they stay."`
 	AllowPrivate  bool          `name:"allow-private" help:"Let https: locators lead to private addresses."`
@@ -46,6 +48,7 @@ type workCmd struct {
 	Lease         time.Duration `default:"20s" help:"How long the others wait for a worker that is not heard of (${default})."`
 	UnknownAfter  time.Duration `name:"unknown-after" default:"30m" help:"How long an unknown outcome waits for its callback (${default})."`
 	ResubmitAfter time.Duration `name:"resubmit-after" placeholder:"TIME" help:"Send an unknown outcome again after that time; it may be billed twice."`
+	Erase         bool          `help:"Erase each job at the service once its transcript is stored (session dialect): one request more for each recording."`
 	Transcripts   time.Duration `name:"keep-transcripts" placeholder:"TIME" help:"Erase transcripts so long after they were stored."`
 	Sources       time.Duration `name:"keep-sources" placeholder:"TIME" help:"Erase locators, parameters, names and meta so long after the end."`
 	Records       time.Duration `name:"keep-records" placeholder:"TIME" help:"Erase records so long after the end; the same key is then paid for again."`
@@ -57,7 +60,8 @@ type workCmd struct {
 func (*workCmd) Help() string {
 	return `Examples:
   scriptix-fleet work --plan gold --root /srv/calls --webhook-url https://hooks.example.com/scriptix
-  scriptix-fleet work --plan silver --root /srv/calls --metrics 127.0.0.1:9090`
+  scriptix-fleet work --plan silver --root /srv/calls --metrics 127.0.0.1:9090
+  scriptix-fleet work --plan gold --root /srv/calls --dialect session --erase`
 }
 
 // Run works until it is told to stop, and then drains.
@@ -67,6 +71,9 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	opts := []scriptix.Option{scriptix.WithBaseURL(c.BaseURL), scriptix.WithApplication("scriptix-fleet", scriptix.Version)}
+	if c.Dialect == "session" {
+		opts = append(opts, scriptix.WithDialect(scriptix.DialectSession))
+	}
 	if c.WebhookURL != "" {
 		secrets, err := e.webhookSecrets()
 		if err != nil {
@@ -78,12 +85,16 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 		return scriptix.New(key, append(slices.Clip(opts), scriptix.WithBudget(b))...)
 	}
 	// What the client refuses is an error in the call, and not one of the fleet's.
-	if _, err := scriptix.New(key, opts...); err != nil {
+	speaks, err := scriptix.New(key, opts...)
+	if err == nil && c.Erase && errors.Is(speaks.STT.Delete(ctx, ""), scriptix.ErrUnsupported) { // sends nothing
+		err = fmt.Errorf("--erase: the %s API cannot erase jobs; session can (--dialect session)", c.Dialect)
+	}
+	if err != nil {
 		return usageError{err}
 	}
 	f, done, err := c.open(ctx, e, fleet.Options{
 		Client: client, Limits: c.limits(), Root: c.Root, AllowPrivate: c.AllowPrivate, Concurrency: c.Concurrency, Lease: c.Lease,
-		UnknownAfter: c.UnknownAfter, ResubmitAfter: c.ResubmitAfter,
+		UnknownAfter: c.UnknownAfter, ResubmitAfter: c.ResubmitAfter, Erase: c.Erase,
 		Retention: fleet.Retention{Transcripts: c.Transcripts, Sources: c.Sources, Records: c.Records},
 	})
 	if err != nil {
