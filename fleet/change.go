@@ -112,7 +112,7 @@ type follows struct {
 	finish  bool          // somebody is to confirm the end, or to fetch the transcript
 	submit  bool          // somebody is to upload it
 	number  bool          // an outcome is there
-	forget  bool          // the outcome that was there is none any more
+	forget  bool          // the outcome that was there is no longer the record's latest word
 	release bool          // no process has it in hand any more
 	stored  bool          // its transcript is there
 	due     time.Duration // from now, in the database's clock; keepDue or never
@@ -198,6 +198,11 @@ func (s *store) put(ctx context.Context, tx pgx.Tx, old row, r ledger.Record, f 
 	if err := s.insertJobs(ctx, tx, r, f); err != nil {
 		return old.Record, err
 	}
+	if old.outcome && (f.forget || f.number) {
+		if err := s.keepOutcome(ctx, tx, old.Key); err != nil {
+			return old.Record, err
+		}
+	}
 	rest, err := encodeRest(r)
 	if err != nil {
 		return old.Record, err
@@ -237,6 +242,17 @@ func (s *store) put(ctx context.Context, tx pgx.Tx, old row, r ledger.Record, f 
 		return old.Record, err
 	}
 	return reread(r, rest, due)
+}
+
+// keepOutcome puts a record's outcome aside before the record says something
+// else, because a reader may not have come to it yet.
+func (s *store) keepOutcome(ctx context.Context, tx pgx.Tx, key string) error {
+	keep := s.sql(`
+		insert into {s}.scriptix_outcome (account, n, key, phase, job_id, rec)
+		select account, outcome, key, phase, job_id, rec - array['name', 'upload', 'sum'] from {s}.scriptix_record
+		where account = $1 and key = $2 and outcome is not null`)
+	_, err := tx.Exec(ctx, keep, s.account, key)
+	return err
 }
 
 // dueColumn is a due time as its column holds it.

@@ -156,12 +156,10 @@ func TestWithManyWritersACursorMissesNoneAndRepeatsNone(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
 	f := newFleet(t, pool, fleet.Options{})
-	const writers, each = 8, 60
+	const writers, each = 8, 40
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	seen := make(chan map[string]int)
-	go func() {
-		counts := make(map[string]int)
+	read := func() (seen []string) {
 		var last fleet.Cursor
 		for o, err := range f.Outcomes(ctx, 0) {
 			if err != nil {
@@ -169,13 +167,14 @@ func TestWithManyWritersACursorMissesNoneAndRepeatsNone(t *testing.T) {
 			}
 			assert.Greater(t, o.Cursor, last)
 			last = o.Cursor
-			counts[o.Key]++
-			if len(counts) == writers*each {
+			if seen = append(seen, o.Key+" "+string(o.State)); len(seen) == 2*writers*each {
 				break
 			}
 		}
-		seen <- counts
-	}()
+		return seen
+	}
+	early := make(chan []string)
+	go func() { early <- read() }()
 	stop := make(chan struct{})
 	var wg, killer sync.WaitGroup
 	killer.Go(func() {
@@ -193,27 +192,49 @@ func TestWithManyWritersACursorMissesNoneAndRepeatsNone(t *testing.T) {
 		wg.Go(func() {
 			l := newFleet(t, pool, fleet.Options{}).Ledger()
 			for i := range each {
-				key := fmt.Sprint(w, " ", i)
-				end := func(r batch.Record) (batch.Record, error) { return ledger.Refused(r, "no", ""), nil }
-				for ctx.Err() == nil { // what was cut is done again
-					_, _, err := l.Claim(ctx, batch.Record{Key: key, Token: "t " + key, Phase: batch.Claimed, ClaimedAt: time.Now()})
-					if err == nil {
-						_, err = l.Apply(ctx, key, end)
-					}
-					if err == nil {
-						break
-					}
-				}
+				rejectAndFail(ctx, l, fmt.Sprint(w, "-", i))
 			}
 		})
 	}
 	wg.Wait()
 	close(stop)
 	killer.Wait()
-	counts := <-seen
-	assert.Len(t, counts, writers*each)
-	for key, n := range counts {
-		assert.Equal(t, 1, n, key)
+	seen := <-early
+	assert.Equal(t, seen, read(), "a reader that comes after all of them sees the same, in the same order")
+	counts := make(map[string]int)
+	for _, one := range seen {
+		counts[one]++
+	}
+	assert.Len(t, counts, 2*writers*each, "each recording was rejected, and then failed")
+	for one, n := range counts {
+		assert.Equal(t, 1, n, one)
+	}
+}
+
+// rejectAndFail gives a recording two outcomes, of which the second takes the
+// first one's place. A step that was cut is made again.
+func rejectAndFail(ctx context.Context, l batch.Ledger, key string) {
+	now := time.Now()
+	steps := []func(batch.Record) (batch.Record, error){
+		func(r batch.Record) (batch.Record, error) { return ledger.Refused(r, "no", ""), nil },
+		func(r batch.Record) (batch.Record, error) {
+			return ledger.Accepted(r, "job of "+key, 0, now, now), nil
+		},
+		func(r batch.Record) (batch.Record, error) {
+			return ledger.Polled(r, false, "no speech", "poll", 0, now), nil
+		},
+	}
+	for ctx.Err() == nil {
+		if _, _, err := l.Claim(ctx, batch.Record{Key: key, Token: "token of " + key, Phase: batch.Claimed, ClaimedAt: now}); err == nil {
+			break
+		}
+	}
+	for _, change := range steps {
+		for ctx.Err() == nil {
+			if _, err := l.Apply(ctx, key, change); err == nil {
+				break
+			}
+		}
 	}
 }
 

@@ -104,21 +104,38 @@ func TestAnUnknownOutcomeIsReportedAndItsCallbackStillResolvesIt(t *testing.T) {
 	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 1)))
 	require.NoError(t, err)
 
+	early, late := history(t, f, 2), history(t, f, 2)
+	assert.Equal(t, []batch.State{batch.StateUnknown, batch.StateDone}, []batch.State{early[0].State, early[1].State})
+	require.ErrorIs(t, early[0].Err, scriptix.ErrUnknownOutcome)
+	assert.JSONEq(t, `{"number":0}`, string(early[0].Meta))
+	assert.Empty(t, early[0].JobID)
+	assert.Equal(t, early, late, "a reader that comes later sees the same")
+	assert.Len(t, s.fake.Jobs(), 1)
+
+	require.NoError(t, f.Forget(t.Context(), "call-0.wav"))
+	forgotten := history(t, f, 2)
+	for i, o := range forgotten {
+		assert.Equal(t, early[i].State, o.State)
+		assert.Equal(t, early[i].Cursor, o.Cursor)
+		assert.Empty(t, o.JobID)
+		assert.Empty(t, o.Meta)
+	}
+	assert.NotContains(t, forgotten[0].Err.Error(), "EOF", "nothing of the service's or the network's words is left")
+}
+
+// history reads the first n outcomes, of whatever keys.
+func history(t *testing.T, f *fleet.Fleet, n int) (all []fleet.Outcome) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	var states []batch.State
 	for o, err := range f.Outcomes(ctx, 0) {
 		require.NoError(t, err)
-		states = append(states, o.State)
-		if o.State == batch.StateUnknown {
-			require.ErrorIs(t, o.Err, scriptix.ErrUnknownOutcome)
-		}
-		if len(states) == 2 {
+		if all = append(all, o); len(all) == n {
 			break
 		}
 	}
-	assert.Equal(t, []batch.State{batch.StateUnknown, batch.StateDone}, states)
-	assert.Len(t, s.fake.Jobs(), 1)
+	require.Len(t, all, n)
+	return all
 }
 
 func TestResubmitAfterSendsAnUnknownOutcomeAgain(t *testing.T) {
@@ -166,4 +183,12 @@ func TestTheSinkHasTheTranscriptBeforeTheOutcomeIsThere(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	assert.Equal(t, map[string]int{"call-0.wav": 2, "call-1.wav": 2, "call-2.wav": 1}, seen)
+}
+
+// states says what each outcome is of, and what it is.
+func states(outcomes []fleet.Outcome) (all []string) {
+	for _, o := range outcomes {
+		all = append(all, o.Key+" "+string(o.State))
+	}
+	return all
 }

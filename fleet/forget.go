@@ -89,7 +89,11 @@ func (s *store) erase(ctx context.Context, tx pgx.Tx, r row) error {
 		update {s}.scriptix_record set rev = rev + 1, token = $3, job_id = null, owner = '', due = null, rec = $4,
 			source = '', params = null, meta = null, stored = null, changed = clock_timestamp()
 		where account = $1 and key = $2`)
-	_, err = tx.Exec(ctx, erase, s.account, r.Key, newToken(), rest)
+	if _, err = tx.Exec(ctx, erase, s.account, r.Key, newToken(), rest); err != nil {
+		return err
+	}
+	earlier := s.sql("update {s}.scriptix_outcome set job_id = null, rec = rec - 'failure' where account = $1 and key = $2")
+	_, err = tx.Exec(ctx, earlier, s.account, r.Key)
 	return err
 }
 

@@ -27,9 +27,10 @@ const (
 // Outcomes yields what became of the account's recordings, in the order in
 // which that was stored, from behind the cursor on, and waits for more until ctx
 // ends. To resume where a loop stopped, hand in the Cursor of the last outcome
-// that was dealt with: none is missed or comes twice, however many write. A
-// recording stands at the place of its latest outcome, so one that was unknown
-// and is done by now comes once, as done.
+// that was dealt with: none is missed or comes twice, however many write and
+// however late the reader is. A recording that was unknown and then done comes
+// twice, each time with a Cursor of its own. Its Meta is what the record has by
+// now, hence nothing once it is forgotten.
 //
 // When the database fails the error is yielded, and the next try follows a
 // second later unless the loop is left. The end of ctx yields nothing.
@@ -103,25 +104,41 @@ func (f *Fleet) OutcomesSoFar(ctx context.Context, after Cursor) iter.Seq2[Outco
 	}
 }
 
-// outcomes reads the next page.
+// outcomes reads the next page: of the latest outcomes, which stand in the
+// records, and of those that were put aside. It is one statement, so that it
+// sees an outcome in one of the two places even while it is moved.
 func (f *Fleet) outcomes(ctx context.Context, after Cursor) ([]Outcome, error) {
-	read := f.store.sql("select " + rowColumns + `, outcome, meta from {s}.scriptix_record
-		where account = $1 and outcome > $2 order by outcome limit $3`)
+	read := f.store.sql(`
+		select n, key, phase, coalesce(job_id, ''), rec, meta from (
+			(select outcome as n, key, phase, job_id, rec, meta from {s}.scriptix_record
+				where account = $1 and outcome > $2 order by outcome limit $3)
+			union all
+			(select o.n, o.key, o.phase, o.job_id, o.rec, r.meta from {s}.scriptix_outcome o
+				join {s}.scriptix_record r on r.account = o.account and r.key = o.key
+				where o.account = $1 and o.n > $2 order by o.n limit $3)) as both_kinds
+		order by n limit $3`)
 	rows, err := f.store.pool.Query(ctx, read, f.store.account, int64(after), outcomePage)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(from pgx.CollectableRow) (Outcome, error) {
-		var number int64
-		var meta []byte
-		r, err := scanRow(withMore{from, []any{&number, &meta}})
-		if err != nil {
-			return Outcome{}, err
-		}
-		o := outcomeOf(r.Record, meta)
-		o.Cursor = Cursor(number)
-		return o, nil
-	})
+	return pgx.CollectRows(rows, scanOutcome)
+}
+
+func scanOutcome(from pgx.CollectableRow) (Outcome, error) {
+	var number int64
+	var key, phase, jobID string
+	var rest, meta []byte
+	if err := from.Scan(&number, &key, &phase, &jobID, &rest, &meta); err != nil {
+		return Outcome{}, err
+	}
+	r, err := decodeRest(rest)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("the outcome of %q cannot be read: %w", key, err)
+	}
+	r.Key, r.Phase, r.JobID = key, ledger.Phase(phase), jobID
+	o := outcomeOf(r, meta)
+	o.Cursor = Cursor(number)
+	return o, nil
 }
 
 // outcomeOf is what a record says of its recording.

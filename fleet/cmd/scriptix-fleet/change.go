@@ -42,7 +42,7 @@ func (*resubmitCmd) Help() string {
 
 Examples:
   scriptix-fleet resubmit call-17
-  scriptix-fleet outcomes | jq -r 'select(.state=="unknown").key' | xargs scriptix-fleet resubmit`
+  scriptix-fleet outcomes | jq -rs 'group_by(.key)[] | last | select(.state=="unknown").key' | xargs scriptix-fleet resubmit`
 }
 
 // Run has the records uploaded again.
