@@ -11,42 +11,67 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+const receiverSecret = "whsec_interop"
+
+// built builds a program of this repository.
+func built(t *testing.T, module, pkg string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "program")
+	cmd := exec.CommandContext(t.Context(), program(t, "go"), "build", "-o", path, pkg)
+	cmd.Dir = module
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return path
+}
+
+// triggered has the command check all answers of a receiver.
+func triggered(t *testing.T, scriptix, url string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), scriptix, "trigger", url, "--all")
+	cmd.Env = append(os.Environ(), "SCRIPTIX_WEBHOOK_SECRET="+receiverSecret)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.NotContains(t, string(out), "FAIL")
+	assert.Equal(t, 8, strings.Count("\n"+string(out), "\nok "), "%s", out)
+}
+
+// hook is the URL in the line that a receiver prints when it listens.
+func hook(line string) string {
+	_, rest, _ := strings.Cut(line, "http://")
+	url, _, _ := strings.Cut(rest, ",")
+	return "http://" + url
+}
+
 // The command's check of a receiver is right about receivers that others wrote,
-// and about the one in the examples.
+// and about the one in the examples. Each is checked directly, and behind listen,
+// which passes on what it has verified.
 func TestReceiversPassTheCommandsCheck(t *testing.T) {
 	t.Parallel()
-	const secret = "whsec_interop"
-	dir := t.TempDir()
-	build := func(module, pkg, name string) string {
-		built := filepath.Join(dir, name)
-		cmd := exec.CommandContext(t.Context(), program(t, "go"), "build", "-o", built, pkg)
-		cmd.Dir = module
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		return built
-	}
-	scriptix := build("../cmd/scriptix", ".", "scriptix")
-	webhookserver := build("..", "./examples/webhookserver", "webhookserver")
-	for _, r := range []struct {
-		name string
-		args []string
-		env  string
+	scriptix := built(t, "../cmd/scriptix", ".")
+	webhookserver := built(t, "..", "./examples/webhookserver")
+	for name, r := range map[string]struct {
+		program string
+		args    []string
+		env     string
 	}{
-		{"python3", []string{filepath.Join("testdata", "receiver.py")}, "WEBHOOK_SECRET=" + secret},
-		{"node", []string{filepath.Join("testdata", "receiver.js")}, "WEBHOOK_SECRET=" + secret},
-		{webhookserver, []string{"-addr", "127.0.0.1:0", "-out", filepath.Join(dir, "events.jsonl")}, "SCRIPTIX_WEBHOOK_SECRET=" + secret},
+		"python3":       {"python3", []string{filepath.Join("testdata", "receiver.py")}, "WEBHOOK_SECRET=" + receiverSecret},
+		"node":          {"node", []string{filepath.Join("testdata", "receiver.js")}, "WEBHOOK_SECRET=" + receiverSecret},
+		"webhookserver": {webhookserver, []string{"-addr", "127.0.0.1:0", "-out", filepath.Join(t.TempDir(), "events.jsonl")}, "SCRIPTIX_WEBHOOK_SECRET=" + receiverSecret},
 	} {
-		t.Run(filepath.Base(r.name), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			line := start(t, []string{r.env}, program(t, r.name), r.args...).line(t)
-			_, rest, _ := strings.Cut(line, "http://")
-			hook, _, _ := strings.Cut(rest, ",")
-			cmd := exec.CommandContext(t.Context(), scriptix, "trigger", "http://"+hook, "--all")
-			cmd.Env = append(os.Environ(), "SCRIPTIX_WEBHOOK_SECRET="+secret)
-			out, err := cmd.CombinedOutput()
-			require.NoError(t, err, "%s", out)
-			assert.NotContains(t, string(out), "FAIL")
-			assert.Equal(t, 8, strings.Count("\n"+string(out), "\nok "), "%s", out)
+			receiver := hook(start(t, []string{r.env}, program(t, r.program), r.args...).line(t))
+			triggered(t, scriptix, receiver)
+
+			gate := start(t, []string{"SCRIPTIX_WEBHOOK_SECRET=" + receiverSecret}, program(t, "sh"),
+				"-c", `exec "$0" listen --addr 127.0.0.1:0 --forward-to "$1" 2>&1`, scriptix, receiver)
+			triggered(t, scriptix, hook(gate.line(t)))
+			for passed := 0; passed < 5; { // completed, failed, unknown, and completed twice
+				if line := gate.line(t); !strings.Contains(line, "refused a callback") {
+					assert.Contains(t, line, "  forwarded, 200 in ")
+					passed++
+				}
+			}
 		})
 	}
 }
