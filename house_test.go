@@ -49,6 +49,7 @@ var edges = map[string][]string{
 	"batch/ledger":       {},
 	"batch/ledgertest":   {"batch", "batch/ledger"},
 
+	"internal/httpsource":       {},
 	"batch/internal/boltledger": {"batch/ledger", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors"},
 }
 

@@ -1,29 +1,70 @@
 package fleet
 
 import (
+	"crypto/x509"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/internal/httpsource"
 )
 
-func TestTheSignatureOfALocatorIsNotSentToWhereItRedirects(t *testing.T) {
+func TestAnHTTPSSourceIsOneVersionOrRefused(t *testing.T) {
 	t.Parallel()
-	seen := make(chan http.Header, 10)
-	second := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen <- r.Header
-		_, _ = w.Write([]byte("audio"))
+	var changed atomic.Bool
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"v1"`)
+		if changed.Load() {
+			w.Header().Set("ETag", `"v2"`)
+		}
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader("0123456789"))
 	}))
-	t.Cleanup(second.Close)
-	first := httptest.NewTLSServer(http.RedirectHandler(second.URL+"/a.wav", http.StatusFound))
-	t.Cleanup(first.Close)
-	opener := newHTTPSOpener(true)
-	transport, _ := opener.client.Transport.(*http.Transport)
-	transport.TLSClientConfig = first.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // httptest's
-	_, err := opener.open(t.Context(), first.URL+"/a.wav?X-Signature=secret")
+	t.Cleanup(server.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	o := &httpsOpener{httpsource.New(true, roots)}
+	t.Cleanup(o.opener.Close)
+	locator := server.URL + "/calls/one.wav?signature=secret"
+
+	audio, err := o.open(t.Context(), locator)
 	require.NoError(t, err)
-	assert.Empty(t, (<-seen).Get("Referer"))
-	transport.CloseIdleConnections()
+	assert.Equal(t, "one.wav", audio.Name())
+	body, size, err := audio.Open(t.Context())
+	require.NoError(t, err)
+	data, err := io.ReadAll(body)
+	require.NoError(t, errors.Join(err, body.Close()))
+	assert.Equal(t, "0123456789", string(data))
+	assert.EqualValues(t, 10, size)
+
+	body, _, err = audio.Open(t.Context())
+	require.NoError(t, err)
+	changed.Store(true)
+	_, err = io.ReadAll(body)
+	refused(t, err, "it changed")
+	require.NoError(t, body.Close())
+	_, _, err = audio.Open(t.Context())
+	refused(t, err, "it changed")
+
+	private := &httpsOpener{httpsource.New(false, roots)}
+	_, err = private.open(t.Context(), locator)
+	refused(t, err, "not public")
+}
+
+// refused wants an error that rejects the recording without another try.
+func refused(t *testing.T, err error, reason string) {
+	t.Helper()
+	refused, ok := errors.AsType[*RefusedError](err)
+	require.True(t, ok, "%v", err)
+	assert.Contains(t, refused.Reason, reason)
+	assert.NotContains(t, err.Error(), "secret")
+	require.ErrorIs(t, err, scriptix.ErrAudio)
 }

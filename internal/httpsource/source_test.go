@@ -1,4 +1,4 @@
-package fleet
+package httpsource
 
 import (
 	"bytes"
@@ -9,16 +9,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/scriptix-io/scriptix-go"
 )
 
 // fileServer is a plain server of one file, which may be replaced.
@@ -62,31 +60,36 @@ func (s *fileServer) last() http.Header {
 }
 
 // trusting is an opener that knows the certificates of tests.
-func trusting(t *testing.T, server *httptest.Server, allowPrivate bool) (*httpsOpener, *http.Transport) {
+func trusting(t *testing.T, server *httptest.Server, allowPrivate bool) (*Opener, *http.Transport) {
 	t.Helper()
-	o := newHTTPSOpener(allowPrivate)
+	o := New(allowPrivate, nil)
 	transport, ok := o.client.Transport.(*http.Transport)
 	require.True(t, ok)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // it is httptest's
 	transport.TLSClientConfig.RootCAs = roots
-	t.Cleanup(transport.CloseIdleConnections)
+	o.pause = time.Microsecond
+	t.Cleanup(o.Close)
 	return o, transport
 }
 
-// fromOffset reads the locator's pinned version from an offset on.
-func fromOffset(ctx context.Context, o *httpsOpener, locator string, offset int64, pinned version) (string, error) {
-	u, err := url.Parse(locator)
+// read reads a source from an offset on.
+func read(ctx context.Context, s *Source, offset int64) (string, error) {
+	body, err := s.From(ctx, offset)
 	if err != nil {
-		return "", err
-	}
-	body, err := o.from(ctx, u, locator, offset, pinned)
-	if err != nil {
-		return "", err
+		return "", errors.Join(err, body.Close())
 	}
 	data, err := io.ReadAll(body)
 	return string(data), errors.Join(err, body.Close())
+}
+
+// opened opens a source, which must be possible.
+func opened(t *testing.T, o *Opener, url string) *Source {
+	t.Helper()
+	s, err := o.Open(t.Context(), url)
+	require.NoError(t, err)
+	return s
 }
 
 func TestAnHTTPSSourceIsReadWholeAndFromAnyOffset(t *testing.T) {
@@ -95,26 +98,31 @@ func TestAnHTTPSSourceIsReadWholeAndFromAnyOffset(t *testing.T) {
 	o, _ := trusting(t, s.Server, true)
 	locator := s.URL + "/calls/one.wav?signature=secret"
 
-	audio, err := o.open(t.Context(), locator)
-	require.NoError(t, err)
-	assert.Equal(t, "one.wav", audio.Name())
-	assert.Equal(t, "bytes=0-0", s.last().Get("Range"), "opening reads one byte")
-	body, size, err := audio.Open(t.Context())
-	require.NoError(t, err)
-	data, err := io.ReadAll(body)
-	require.NoError(t, err)
-	require.NoError(t, body.Close())
-	assert.Equal(t, "0123456789", string(data))
-	assert.EqualValues(t, 10, size)
-	assert.Equal(t, `"v1"`, s.last().Get("If-Match"), "the version is pinned")
-
-	rest, err := fromOffset(t.Context(), o, locator, 4, version{etag: `"v1"`, size: 10})
-	require.NoError(t, err)
-	assert.Equal(t, "456789", rest)
-	assert.Equal(t, "bytes=4-", s.last().Get("Range"))
+	source := opened(t, o, locator)
+	assert.Equal(t, "one.wav", source.Name())
+	assert.EqualValues(t, 10, source.Size())
+	assert.Equal(t, `"v1"`, source.StrongETag())
+	assert.Equal(t, "0123456789", string(source.Head()))
+	assert.Equal(t, "bytes=0-511", s.last().Get("Range"), "opening reads the beginning")
+	for offset, want := range []string{0: "0123456789", 4: "456789", 9: "9", 10: ""} {
+		if want == "" && offset < 10 {
+			continue
+		}
+		rest, err := read(t.Context(), source, int64(offset))
+		require.NoError(t, err)
+		assert.Equal(t, want, rest)
+		assert.Equal(t, `"v1"`, s.last().Get("If-Match"), "the version is pinned")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ranges []string
+	for _, r := range s.requests {
+		ranges = append(ranges, r.Header.Get("Range"))
+	}
+	assert.Equal(t, []string{"bytes=0-511", "", "bytes=0-0", "bytes=4-", "bytes=0-0", "bytes=9-", "bytes=0-0"}, ranges)
 }
 
-func TestAnHTTPSSourceThatChangedIsErrAudio(t *testing.T) {
+func TestAnHTTPSSourceThatChangedIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, tags := range map[string][2]string{
 		"and so did its ETag, which the server compares":   {`"v1"`, `"v2"`},
@@ -126,19 +134,26 @@ func TestAnHTTPSSourceThatChangedIsErrAudio(t *testing.T) {
 			t.Parallel()
 			s := newFileServer(t, "0123456789", tags[0])
 			o, _ := trusting(t, s.Server, true)
-			audio, err := o.open(t.Context(), s.URL+"/one.wav?signature=secret")
-			require.NoError(t, err)
+			source := opened(t, o, s.URL+"/one.wav?signature=secret")
 			s.replace("abcdefghijklm", tags[1])
 
-			_, _, err = audio.Open(t.Context())
-			require.ErrorIs(t, err, scriptix.ErrAudio)
+			_, err := read(t.Context(), source, 0)
+			requireRefused(t, err, "it changed after it was opened")
 			assert.NotContains(t, err.Error(), "secret")
 		})
 	}
 }
 
+// requireRefused wants an error that lasts, for a reason that contains text.
+func requireRefused(t *testing.T, err error, text string) {
+	t.Helper()
+	refused, ok := errors.AsType[*RefusedError](err)
+	require.True(t, ok, "%v", err)
+	assert.Contains(t, refused.Reason, text)
+}
+
 // answering is a server that knows nothing of preconditions.
-func answering(t *testing.T, handler http.HandlerFunc) (*httpsOpener, string) {
+func answering(t *testing.T, handler http.HandlerFunc) (*Opener, string) {
 	t.Helper()
 	server := httptest.NewTLSServer(handler)
 	t.Cleanup(server.Close)
@@ -149,29 +164,39 @@ func answering(t *testing.T, handler http.HandlerFunc) (*httpsOpener, string) {
 func TestAServerWithoutRangesIsReadFromTheStart(t *testing.T) {
 	t.Parallel()
 	o, locator := answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "0123456789") })
-	rest, err := fromOffset(t.Context(), o, locator, 4, version{size: 10})
+	rest, err := read(t.Context(), opened(t, o, locator), 4)
 	require.NoError(t, err)
 	assert.Equal(t, "456789", rest)
 }
 
-func TestAPartOtherThanTheOneAskedForIsNotSent(t *testing.T) {
+func TestAPartOtherThanTheOneAskedForIsNotRead(t *testing.T) {
 	t.Parallel()
-	o, locator := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+	var requests atomic.Int32
+	o, locator := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == 1 {
+			http.ServeContent(w, r, "", time.Time{}, strings.NewReader("0123456789"))
+			return
+		}
 		w.Header().Set("Content-Range", "bytes 2-9/10")
 		w.WriteHeader(http.StatusPartialContent)
 		_, _ = io.WriteString(w, "23456789")
 	})
+	source := opened(t, o, locator)
 	for _, offset := range []int64{0, 4} {
-		_, err := fromOffset(t.Context(), o, locator, offset, version{size: 10})
-		assert.Error(t, err, "from %d", offset)
+		text, err := read(t.Context(), source, offset)
+		require.ErrorIs(t, err, errOtherPart, "from %d", offset)
+		assert.Empty(t, text)
 	}
+	assert.EqualValues(t, 3, requests.Load(), "it is not asked for again")
+	_, err := o.Open(t.Context(), locator)
+	require.ErrorIs(t, err, errOtherPart)
 }
 
 func TestASourceOfWhichAPartDoesNotTellTheSizeIsReadAllTheSame(t *testing.T) {
 	t.Parallel()
 	o, locator := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"v1"`)
-		if r.Header.Get("Range") == "bytes=0-0" {
+		if strings.HasPrefix(r.Header.Get("Range"), "bytes=0-") {
 			w.Header().Set("Content-Range", "bytes 0-0/*")
 			w.WriteHeader(http.StatusPartialContent)
 			_, _ = io.WriteString(w, "0")
@@ -179,13 +204,11 @@ func TestASourceOfWhichAPartDoesNotTellTheSizeIsReadAllTheSame(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "0123456789")
 	})
-	audio, err := o.open(t.Context(), locator)
+	source := opened(t, o, locator)
+	assert.EqualValues(t, 10, source.Size())
+	text, err := read(t.Context(), source, 0)
 	require.NoError(t, err)
-	body, _, err := audio.Open(t.Context())
-	require.NoError(t, err)
-	data, err := io.ReadAll(body)
-	require.NoError(t, errors.Join(err, body.Close()))
-	assert.Equal(t, "0123456789", string(data))
+	assert.Equal(t, "0123456789", text)
 }
 
 func TestRedirectsAreFollowedToHTTPSAlone(t *testing.T) {
@@ -200,14 +223,12 @@ func TestRedirectsAreFollowedToHTTPSAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o, locator := answering(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, c.to, http.StatusFound) })
-			_, err := o.open(t.Context(), locator)
+			_, err := o.Open(t.Context(), locator)
 			if c.refused == "" {
 				require.NoError(t, err)
 				return
 			}
-			refused, ok := errors.AsType[*RefusedError](err)
-			require.True(t, ok, "%v", err)
-			assert.Contains(t, refused.Reason, c.refused)
+			requireRefused(t, err, c.refused)
 		})
 	}
 }
@@ -216,16 +237,14 @@ func TestPrivateAddressesAreRefusedUnlessAllowed(t *testing.T) {
 	t.Parallel()
 	private := newFileServer(t, "the network's own", `"v1"`)
 	o, _ := trusting(t, private.Server, false)
-	_, err := o.open(t.Context(), private.URL+"/one.wav")
-	_, ok := errors.AsType[*RefusedError](err)
-	require.True(t, ok, "%v", err)
-	require.ErrorIs(t, err, scriptix.ErrAudio)
+	_, err := o.Open(t.Context(), private.URL+"/one.wav")
+	requireRefused(t, err, "not public")
 	private.mu.Lock()
 	assert.Empty(t, private.requests)
 	private.mu.Unlock()
 
 	allowed, _ := trusting(t, private.Server, true)
-	_, err = allowed.open(t.Context(), private.URL+"/one.wav")
+	_, err = allowed.Open(t.Context(), private.URL+"/one.wav")
 	require.NoError(t, err)
 }
 
@@ -246,10 +265,8 @@ func TestARedirectFromAPublicHostToAPrivateAddressIsRefused(t *testing.T) {
 			return checked(ctx, network, address)
 		}
 
-		_, err := o.open(t.Context(), "https://example.com/one.wav")
-		refused, ok := errors.AsType[*RefusedError](err)
-		require.True(t, ok, "%v", err)
-		assert.Contains(t, refused.Reason, "not public")
+		_, err := o.Open(t.Context(), "https://example.com/one.wav")
+		requireRefused(t, err, "not public")
 	}
 	private.mu.Lock()
 	defer private.mu.Unlock()
