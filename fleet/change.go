@@ -15,6 +15,11 @@ import (
 type changing struct {
 	change func(ledger.Record) (ledger.Record, error)
 
+	// token is the record's when its process began: the record has another one
+	// once it was forgotten, and nothing is to be written into it again. Empty: it
+	// does not matter.
+	token string
+
 	// The others may be nil.
 	before func(tx pgx.Tx, old row) error             // sees the record before it is changed; an error ends it
 	after  func(tx pgx.Tx, r ledger.Record) error     // if it was changed, before it is stored
@@ -43,6 +48,9 @@ func (s *store) apply(ctx context.Context, key string, c changing) (ledger.Recor
 
 // changeLocked is apply on a record that tx has locked.
 func (s *store) changeLocked(ctx context.Context, tx pgx.Tx, old row, c changing) (ledger.Record, error) {
+	if c.token != "" && c.token != old.Token {
+		return old.Record, errForgotten
+	}
 	if c.before != nil {
 		if err := c.before(tx, old); err != nil {
 			return old.Record, err

@@ -26,6 +26,7 @@ func (w *work) erase(ctx context.Context, r row) {
 	erased := step.EraseJob(ctx, w.client, r.JobID, r.tries)
 	var verdict step.Verdict
 	_ = w.insist(ctx, r.Key, changing{
+		token: r.Token,
 		change: func(r ledger.Record) (ledger.Record, error) {
 			var settled ledger.Record
 			settled, verdict = erased.Settle(r, time.Now())

@@ -69,15 +69,15 @@ func (w *work) confirm(ctx context.Context, r row) {
 		if errors.Is(err, scriptix.ErrUnauthorized) {
 			w.halt(ctx, err)
 		}
-		w.putBack(ctx, r.Key, backoff(confirmAfter, r.tries), r.tries+1)
+		w.putBack(ctx, r, backoff(confirmAfter, r.tries), r.tries+1)
 		return
 	}
-	w.insistObserve(ctx, r.Key, job)
+	w.insistObserve(ctx, r, job)
 }
 
 // insistObserve stores what the service says of a job that has ended.
-func (w *work) insistObserve(ctx context.Context, key string, job *scriptix.Job) {
-	_ = w.insist(ctx, key, changing{change: func(r ledger.Record) (ledger.Record, error) {
+func (w *work) insistObserve(ctx context.Context, r row, job *scriptix.Job) {
+	_ = w.insist(ctx, r.Key, changing{token: r.Token, change: func(r ledger.Record) (ledger.Record, error) {
 		observed, _ := step.Observe(r, job, nil, time.Now())
 		return observed, nil
 	}})
@@ -87,6 +87,7 @@ func (w *work) insistObserve(ctx context.Context, key string, job *scriptix.Job)
 func (w *work) notFetched(ctx context.Context, r row, fetched step.Fetched) {
 	var verdict step.Verdict
 	_ = w.insist(ctx, r.Key, changing{
+		token: r.Token,
 		change: func(r ledger.Record) (ledger.Record, error) {
 			var settled ledger.Record
 			settled, verdict = fetched.Settle(r, time.Now())
@@ -123,13 +124,14 @@ func (w *work) deliver(ctx context.Context, r row, in input, t *scriptix.Transcr
 		o.Meta, o.Transcript = in.meta, t
 		if err := w.sink(ctx, o); err != nil {
 			w.fleet.store.log.WarnContext(ctx, "fleet: the sink failed, and is called again", "key", r.Key, "error", err)
-			w.putBack(ctx, r.Key, backoff(w.fleet.store.lease, r.tries), r.tries+1)
+			w.putBack(ctx, r, backoff(w.fleet.store.lease, r.tries), r.tries+1)
 			return
 		}
 	}
 	s := w.fleet.store
 	var handed ledger.Record
 	err := w.insist(ctx, r.Key, changing{
+		token:  r.Token,
 		change: w.afterwards,
 		after: func(tx pgx.Tx, stored ledger.Record) error {
 			err := w.fleet.results.Put(ctx, tx, s.account, stored.Key, t)
@@ -147,7 +149,7 @@ func (w *work) deliver(ctx context.Context, r row, in input, t *scriptix.Transcr
 		},
 	})
 	if errors.Is(err, errResults) {
-		w.putBack(ctx, r.Key, backoff(s.lease, r.tries), r.tries+1)
+		w.putBack(ctx, r, backoff(s.lease, r.tries), r.tries+1)
 	}
 	if err == nil && handed.Phase == ledger.Erasing && handed.Owner == w.process.id {
 		w.erase(ctx, row{Record: handed})

@@ -18,11 +18,21 @@ var ErrInHand = errors.New("fleet: a worker is sending it")
 // [Options.Erase] wants, for which its id is needed.
 var ErrErasing = errors.New("fleet: its job is still to be erased at the service")
 
+// errForgotten refuses a change by a process that began before the record was
+// forgotten.
+var errForgotten = fmt.Errorf("%w: it was forgotten", ledger.ErrMoved)
+
+// noWords stands where a message was.
+const noWords = "forgotten"
+
 // Forget erases what is kept of recordings: transcript, locator, parameters,
 // Meta, name, job and messages. The key, the phase and the times stay, so that
 // none of them is paid for again: to Enqueue it is known. Nothing more is done
 // about one that was still open, whose transcript is then never fetched. What
-// the service keeps is the service's to erase.
+// the service keeps is the service's to erase. A process that was not heard of
+// for longer than its lease may still bring the answer to an upload: then the
+// record stays as it is, the job's id is in that process's log alone, as an
+// error, and with [Options.Erase] the job is erased at the service.
 //
 // One that a living worker is sending is left alone, and is [ErrInHand]; so is
 // one whose job is still to be erased, [ErrErasing], until an outcome has said
@@ -81,6 +91,9 @@ func (s *store) erase(ctx context.Context, tx pgx.Tx, r row) error {
 		ClaimedAt: r.ClaimedAt, SentAt: r.SentAt, SubmittedAt: r.SubmittedAt, EndedAt: r.EndedAt,
 		Duration: r.Duration, Attempts: r.Attempts,
 	}
+	if r.Phase == ledger.Erasing && r.Failure != "" {
+		bare.Failure = noWords // that it could not be erased is its outcome
+	}
 	rest, err := encodeRest(bare)
 	if err != nil {
 		return err
@@ -92,8 +105,10 @@ func (s *store) erase(ctx context.Context, tx pgx.Tx, r row) error {
 	if _, err = tx.Exec(ctx, erase, s.account, r.Key, newToken(), rest); err != nil {
 		return err
 	}
-	earlier := s.sql("update {s}.scriptix_outcome set job_id = null, rec = rec - 'failure' where account = $1 and key = $2")
-	_, err = tx.Exec(ctx, earlier, s.account, r.Key)
+	earlier := s.sql(`
+		update {s}.scriptix_outcome set job_id = null, rec = case when rec ? 'failure' then jsonb_set(rec, '{failure}', to_jsonb($3::text)) else rec end
+		where account = $1 and key = $2`)
+	_, err = tx.Exec(ctx, earlier, s.account, r.Key, noWords)
 	return err
 }
 

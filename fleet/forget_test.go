@@ -2,7 +2,11 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +17,7 @@ import (
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch"
 	"github.com/scriptix-io/scriptix-go/fleet"
+	"github.com/scriptix-io/scriptix-go/scriptixtest"
 )
 
 func TestWhatIsForgottenWhileItWaitsForAWorkerStaysClaimed(t *testing.T) {
@@ -56,4 +61,110 @@ func TestWhatIsForgottenWhileItWaitsForAWorkerStaysClaimed(t *testing.T) {
 	status, err := f.Status(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, map[batch.Phase]int{batch.Claimed: 3, batch.Done: 1}, status.Counts)
+}
+
+// declareDead has the others take every process for dead until it renews its
+// lease.
+func declareDead(t *testing.T, s *site) {
+	t.Helper()
+	_, err := s.pool.Exec(t.Context(), "delete from scriptix.scriptix_process")
+	require.NoError(t, err)
+}
+
+// forgetAsOfTheDead forgets a recording that a process has in hand which the
+// others take for dead.
+func forgetAsOfTheDead(t *testing.T, s *site, f *fleet.Fleet, key string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		declareDead(t, s)
+		err := f.Forget(t.Context(), key)
+		return err == nil || !errors.Is(err, fleet.ErrInHand)
+	}, 20*time.Second, time.Millisecond)
+}
+
+// words are all texts that the database has of recordings, but for keys.
+func words(t *testing.T, s *site) (all string) {
+	t.Helper()
+	const read = "select coalesce(string_agg(concat(source, params, meta, rec, job_id), ' '), '') from scriptix.scriptix_record"
+	require.NoError(t, s.pool.QueryRow(t.Context(), read).Scan(&all))
+	return all
+}
+
+func TestARefusalThatComesAfterForgetWritesNoLocatorDown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	o := s.options()
+	opened, goOn := make(chan struct{}), make(chan struct{})
+	o.Openers = map[string]fleet.Opener{"mem": func(context.Context, string) (scriptix.Audio, error) {
+		close(opened)
+		<-goOn
+		return scriptix.Audio{}, fmt.Errorf("%w: no recording of Jane Doe", scriptix.ErrAudio)
+	}}
+	f := s.start(t, o)
+	_, err := f.Enqueue(t.Context(), slices.Values([]fleet.Input{{Source: "mem:jane-doe", Key: "1"}}))
+	require.NoError(t, err)
+	<-opened
+	forgetAsOfTheDead(t, s, f, "1")
+	close(goOn)
+	ended(t, s)
+	assert.NotContains(t, words(t, s), "Jane")
+	assert.NotContains(t, words(t, s), "jane")
+	status, err := f.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, map[batch.Phase]int{batch.Claimed: 1}, status.Counts)
+}
+
+// ended waits until no job of River's is left to do.
+func ended(t *testing.T, s *site) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var left int
+		const count = "select count(*) from scriptix.river_job where state <> 'completed' and kind like 'scriptix%'"
+		return s.pool.QueryRow(t.Context(), count).Scan(&left) == nil && left == 0
+	}, 20*time.Second, 20*time.Millisecond)
+}
+
+func TestATranscriptThatTheSinkHasWhileItIsForgottenIsNotStored(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	o := s.options()
+	taken, goOn := make(chan struct{}), make(chan struct{})
+	o.Sink = func(context.Context, fleet.Outcome) error {
+		close(taken)
+		<-goOn
+		return nil
+	}
+	f := s.start(t, o)
+	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 1)))
+	require.NoError(t, err)
+	<-taken
+	require.NoError(t, f.Forget(t.Context(), "call-0.wav"))
+	close(goOn)
+	ended(t, s)
+	_, err = f.Transcript(t.Context(), "call-0.wav")
+	require.ErrorIs(t, err, fleet.ErrNoTranscript)
+	var kept int
+	require.NoError(t, s.pool.QueryRow(t.Context(), "select count(*) from scriptix.scriptix_transcript").Scan(&kept))
+	assert.Zero(t, kept)
+	status, err := f.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, map[batch.Phase]int{batch.Completed: 1}, status.Counts, "the phase stays")
+}
+
+func TestAJobThatIsMadeOfWhatWasForgottenIsErasedWhereJobsAre(t *testing.T) {
+	t.Parallel()
+	s, o := erasing(t)
+	s.fake.Fault(scriptixtest.Fault{On: scriptixtest.FilesPatch, Delay: 3 * time.Second})
+	var log speech
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	f := s.start(t, o)
+	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 1)))
+	require.NoError(t, err)
+	inPhase(t, f, "call-0.wav", batch.Sent)
+	forgetAsOfTheDead(t, s, f, "call-0.wav")
+	require.Eventually(t, func() bool {
+		jobs := s.fake.Jobs()
+		return len(jobs) == 1 && strings.Contains(log.String(), jobs[0].ID) && strings.Contains(log.String(), "was erased")
+	}, 20*time.Second, 20*time.Millisecond)
+	assert.False(t, s.fake.Jobs()[0].DeletedAt.IsZero())
 }

@@ -92,21 +92,22 @@ func (p *poller) ended(ctx context.Context, job *scriptix.Job) {
 		return // it was this process that told the watcher
 	}
 	if job.Transcript == nil {
-		p.insistObserve(ctx, r.Key, job)
+		p.insistObserve(ctx, r, job)
 		return
 	}
-	p.bringHome(ctx, r.Key, job)
+	p.bringHome(ctx, r, job)
 }
 
 // bringHome finishes a record whose transcript came with the answer that told of
 // its job's end: to ask for the result is the better poll.
-func (p *poller) bringHome(ctx context.Context, key string, job *scriptix.Job) {
-	if !p.process.take(key) {
-		p.insistObserve(ctx, key, job)
+func (p *poller) bringHome(ctx context.Context, running row, job *scriptix.Job) {
+	if !p.process.take(running.Key) {
+		p.insistObserve(ctx, running, job)
 		return
 	}
-	defer p.process.release(key)
-	err := p.insist(ctx, key, changing{
+	defer p.process.release(running.Key)
+	err := p.insist(ctx, running.Key, changing{
+		token: running.Token,
 		change: func(r ledger.Record) (ledger.Record, error) {
 			observed, _ := step.Observe(r, job, nil, time.Now())
 			return observed, nil
@@ -116,9 +117,9 @@ func (p *poller) bringHome(ctx context.Context, key string, job *scriptix.Job) {
 	if err != nil {
 		return
 	}
-	r, in, err := p.beginFinish(ctx, key)
+	r, in, err := p.beginFinish(ctx, running.Key)
 	if err != nil {
-		p.skipped(ctx, key, err)
+		p.skipped(ctx, running.Key, err)
 		return
 	}
 	if r.Phase == ledger.Completed {

@@ -101,6 +101,46 @@ func TestAWorkerThatIsStoppedInMidUploadAndGoesOnLaterSendsNoSecondJob(t *testin
 	assert.Len(t, s.fake.Jobs(), 1)
 }
 
+func TestTheAnswerOfAWorkerThatWasStoppedBringsNothingBackOfWhatWasForgottenMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Delay: 3 * time.Second})
+	reader := newFleet(t, s.pool, fleet.Options{Root: s.root})
+	r := s.role()
+	r.Callback, r.Verbose = "", true // a callback is not about the answer
+	_, err := reader.Enqueue(t.Context(), slices.Values(s.record(t, 1)))
+	require.NoError(t, err)
+	first := r.begin(t)
+	inPhase(t, reader, "call-0.wav", batch.Sent)
+	first.signal(syscall.SIGSTOP)
+	second := r.begin(t)
+	inPhase(t, reader, "call-0.wav", batch.Unknown)
+	require.NoError(t, reader.Forget(t.Context(), "call-0.wav"))
+	before, err := reader.Ledger().Get(t.Context(), batch.ByKey, "call-0.wav")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return len(s.fake.Jobs()) == 1 }, 10*time.Second, 10*time.Millisecond)
+	job := s.fake.Jobs()[0].ID
+
+	first.signal(syscall.SIGCONT)
+	require.Eventually(t, func() bool { return strings.Contains(first.said.String(), job) }, 20*time.Second, 20*time.Millisecond,
+		"the job was paid for, so its id is told")
+	// What the leader would poll for and store comes within that time.
+	for range 20 {
+		after, err := reader.Ledger().Get(t.Context(), batch.ByKey, "call-0.wav")
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+		_, err = s.pool.Exec(t.Context(), "select pg_sleep(0.1)")
+		require.NoError(t, err)
+	}
+	_, err = reader.Transcript(t.Context(), "call-0.wav")
+	require.ErrorIs(t, err, fleet.ErrNoTranscript)
+	for _, a := range []*actor{first, second} {
+		a.signal(syscall.SIGTERM)
+		<-a.ended
+	}
+	assert.Len(t, s.fake.Jobs(), 1)
+}
+
 func TestStopReturnsNilOnceAllHasEnded(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

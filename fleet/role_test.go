@@ -2,9 +2,11 @@ package fleet_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -146,8 +149,27 @@ func (r role) receive(ctx context.Context, f *fleet.Fleet) error {
 // actor is a process that plays a role.
 type actor struct {
 	cmd   *exec.Cmd
-	addr  string // of a receiver
+	addr  string  // of a receiver
+	said  *speech // its standard error
 	ended chan struct{}
+}
+
+// speech keeps what a process says while it says it.
+type speech struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *speech) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *speech) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // begin starts a process and waits until it is ready.
@@ -170,7 +192,8 @@ func (r role) spawn() (*actor, error) {
 	}
 	cmd := exec.Command(self) //nolint:noctx // it is killed
 	cmd.Env = append(os.Environ(), roleVariable+"="+string(encoded))
-	cmd.Stderr = os.Stderr
+	said := new(speech)
+	cmd.Stderr = io.MultiWriter(os.Stderr, said)
 	cmd.SysProcAttr = dieWithParent()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -179,7 +202,7 @@ func (r role) spawn() (*actor, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	a := &actor{cmd: cmd, ended: make(chan struct{})}
+	a := &actor{cmd: cmd, said: said, ended: make(chan struct{})}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	go func() {
 		defer close(a.ended)

@@ -30,6 +30,9 @@ const (
 	// mostTries keeps the pauses between two tries from growing further, and no
 	// record from being tried: an outage stops a fleet, it does not fail it.
 	mostTries = 9
+	// orphanTries is how often a job is erased again that was made of a recording
+	// which was forgotten meanwhile.
+	orphanTries = 5
 )
 
 // input is what beside its record a recording is made of.
@@ -103,7 +106,7 @@ func (w *work) submit(ctx context.Context, key string) {
 		return
 	}
 	if wait := w.haltedFor(); wait > 0 {
-		w.putBack(ctx, key, wait, r.tries)
+		w.putBack(ctx, r, wait, r.tries)
 		return
 	}
 	sent, verdict := w.send(ctx, r, in)
@@ -209,7 +212,8 @@ func (w *work) storeOwn(ctx context.Context, key string, change func(ledger.Reco
 func (w *work) settle(ctx context.Context, r row, sent step.Sent) step.Verdict {
 	var verdict step.Verdict
 	try := min(r.tries+1, mostTries)
-	_ = w.insist(ctx, r.Key, changing{
+	err := w.insist(ctx, r.Key, changing{
+		token: r.Token,
 		change: func(r ledger.Record) (ledger.Record, error) {
 			settled, v := sent.Settle(r, try, time.Now())
 			verdict = v
@@ -248,12 +252,39 @@ func (w *work) settle(ctx context.Context, r row, sent step.Sent) step.Verdict {
 			}
 		},
 	})
+	if err != nil && sent.Kind == step.JobMade {
+		w.orphaned(ctx, r.Key, sent.Job.ID, err)
+	}
 	return verdict
 }
 
+// orphaned is about a job that was made, and that no record can hold: somebody
+// has to be told of it, since it was paid for.
+func (w *work) orphaned(ctx context.Context, key, jobID string, why error) {
+	log := w.fleet.store.log.With("key", key, "job_id", jobID)
+	log.ErrorContext(ctx, "fleet: a job was made that no record holds; its id is told here alone", "error", why)
+	if !w.fleet.options.Erase || !errors.Is(why, errForgotten) {
+		return
+	}
+	for tries := 0; ; tries++ {
+		erased := step.EraseJob(ctx, w.client, jobID, tries)
+		_, verdict := erased.Settle(ledger.Record{Phase: ledger.Erasing}, time.Now())
+		if verdict.Then != step.Again || tries == orphanTries {
+			if erased.Err == nil {
+				log.InfoContext(ctx, "fleet: the job that no record holds was erased")
+			} else {
+				log.ErrorContext(ctx, "fleet: the job that no record holds could not be erased", "error", erased.Err)
+			}
+			return
+		}
+		pause(ctx, verdict.After, nil)
+	}
+}
+
 // putBack lets go of a record that was begun and not sent.
-func (w *work) putBack(ctx context.Context, key string, after time.Duration, tries int) {
-	_ = w.insist(ctx, key, changing{
+func (w *work) putBack(ctx context.Context, r row, after time.Duration, tries int) {
+	_ = w.insist(ctx, r.Key, changing{
+		token:  r.Token,
 		change: func(r ledger.Record) (ledger.Record, error) { return r, nil },
 		adjust: func(old row, _ ledger.Record, f *follows) {
 			if old.Owner == w.process.id {
