@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,16 +18,19 @@ import (
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
 )
 
-// perTransaction is how many inputs are claimed at once.
-const perTransaction = 1000
+const (
+	perTransaction = 1000 // inputs that are claimed at once
+	lastYear       = 9999 // that a time may be in
+)
 
 // Enqueue claims recordings, to be uploaded by the workers of the account, a
 // thousand a transaction. What is known already stays as it is, whatever became
 // of it: [batch.Resubmit] sends it again. When it fails, what the counts tell is
 // claimed, and to repeat the call is safe.
 //
-// It sends nothing and opens no source. A locator that no worker could take is
-// an error that names it.
+// It sends nothing and opens no source. A locator that no worker could take, and
+// what PostgreSQL cannot keep, such as a Meta with \u0000, is an error that names
+// the input by its key or its locator; nothing of its thousand is claimed then.
 func (f *Fleet) Enqueue(ctx context.Context, in iter.Seq[Input]) (Enqueued, error) {
 	var total Enqueued
 	if in == nil {
@@ -97,41 +101,58 @@ type claim struct {
 	notBefore          *time.Time
 }
 
+// claim checks all that PostgreSQL could refuse, because it would not say of
+// which of a thousand inputs.
 func (f *Fleet) claim(in Input) (claim, error) {
 	if err := f.checkLocator(in.Source); err != nil {
 		return claim{}, err
 	}
 	params, err := json.Marshal(in.Params)
+	if err == nil {
+		err = checkJSON(params)
+	}
 	if err != nil {
-		return claim{}, fmt.Errorf("the parameters of %q: %w", in.Source, err)
+		return claim{}, fmt.Errorf("the parameters of %s: %w", in.called(), err)
 	}
 	key := in.Key
 	if key == "" {
 		key = defaultKey(in.Source, params)
 	}
 	if err := ledger.CheckName(key); err != nil {
-		return claim{}, err
+		return claim{}, fmt.Errorf("the key of %q: %w", shown(in.Source), err)
 	}
-	if hasNUL(key) || strings.Contains(string(params), `\u0000`) {
-		return claim{}, fmt.Errorf("%q: %w", in.Source, errNUL)
+	if hasNUL(key) {
+		return claim{}, fmt.Errorf("the key of %q: %w", shown(in.Source), errNUL)
 	}
 	r := ledger.New(key, displayName(in.Source), newToken(), "", time.Now())
 	rest, err := encodeRest(r)
 	if err != nil {
-		return claim{}, err
+		return claim{}, fmt.Errorf("%s: %w", in.called(), err)
 	}
 	c := claim{key: key, token: r.Token, source: in.Source, rest: rest, params: params}
 	if len(in.Meta) > 0 {
-		if !json.Valid(in.Meta) {
-			return claim{}, fmt.Errorf("the Meta of %q is not JSON", in.Source)
+		if err := checkJSON(in.Meta); err != nil {
+			return claim{}, fmt.Errorf("the Meta of %s: %w", in.called(), err)
 		}
 		meta := string(in.Meta)
 		c.meta = &meta
 	}
 	if !in.NotBefore.IsZero() {
+		if year := in.NotBefore.UTC().Year(); year < 1 || year > lastYear {
+			return claim{}, fmt.Errorf("the NotBefore of %s is in the year %d", in.called(), year)
+		}
 		c.notBefore = &in.NotBefore
 	}
 	return c, nil
+}
+
+// called is what an error calls an input by: its key, or its locator without
+// what may be secret.
+func (in Input) called() string {
+	if in.Key != "" {
+		return strconv.Quote(in.Key)
+	}
+	return strconv.Quote(shown(in.Source))
 }
 
 // claimAll stores the claims whose keys are free, and counts them.

@@ -15,7 +15,7 @@ import (
 // RefusedError is a locator that is not opened, whoever tries. Its recording is
 // rejected without another try. [errors.Is] finds [scriptix.ErrAudio] in it.
 type RefusedError struct {
-	Locator string // without its query, which may hold a signature
+	Locator string // without its query, which may hold a signature, and without a user's name and password
 	Reason  string
 }
 
@@ -29,8 +29,27 @@ func (e *RefusedError) Unwrap() error { return scriptix.ErrAudio }
 
 // refuse makes the error of a locator.
 func refuse(locator, format string, args ...any) error {
-	shown, _, _ := strings.Cut(locator, "?")
-	return &RefusedError{Locator: shown, Reason: fmt.Sprintf(format, args...)}
+	return &RefusedError{Locator: shown(locator), Reason: fmt.Sprintf(format, args...)}
+}
+
+// shown is a locator without what may be secret: its query, and a user's name
+// and password. Of one that is no URL, so that nobody knows what in it is secret,
+// the scheme is left.
+func shown(locator string) string {
+	whole := locator
+	locator, _, _ = strings.Cut(locator, "?")
+	scheme, rest, isURL := strings.Cut(locator, "://")
+	if !isURL || schemeOf(locator) == "file" {
+		return locator
+	}
+	if _, err := url.Parse(whole); err != nil {
+		return scheme + "://..."
+	}
+	authority := rest
+	if end := strings.IndexAny(rest, "/#"); end >= 0 {
+		authority = rest[:end]
+	}
+	return scheme + "://" + rest[strings.LastIndexByte(authority, '@')+1:]
 }
 
 // schemeOf returns a locator's scheme, in lower case; "" when it has none.
@@ -91,6 +110,9 @@ func parseHTTPS(locator string) (*url.URL, error) {
 	if err != nil || u.Host == "" || u.Opaque != "" {
 		return nil, refuse(locator, "it is not a URL with a host")
 	}
+	if u.User != nil {
+		return nil, refuse(locator, "it holds a user's name or a password, which would be stored; use a signed URL, or an Opener of your own")
+	}
 	if u.Fragment != "" {
 		return nil, refuse(locator, "it has a fragment")
 	}
@@ -102,6 +124,10 @@ func displayName(locator string) string {
 	rest := locator[strings.Index(locator, ":")+1:]
 	if scheme := schemeOf(locator); scheme != "file" {
 		rest, _, _ = strings.Cut(rest, "?")
+		if host, isURL := strings.CutPrefix(rest, "//"); isURL {
+			host, below, _ := strings.Cut(host, "/")
+			rest = host[strings.LastIndexByte(host, '@')+1:] + "/" + below // without a password
+		}
 		if plain, err := url.PathUnescape(rest); err == nil {
 			rest = plain
 		}
