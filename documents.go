@@ -8,11 +8,11 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/dialect"
 	"github.com/scriptix-io/scriptix-go/internal/download"
+	"github.com/scriptix-io/scriptix-go/internal/lenient"
 )
 
 // DocumentService reads, exports and deletes the documents of finished jobs. It
@@ -32,7 +32,7 @@ func (j Job) Document() Document { return Document{JobID: j.ID, ID: j.DocumentID
 // documentTable is the part of a dialect's table about documents.
 type documentTable struct {
 	path   func(Document) []string
-	read   func(data []byte, unit time.Duration) (dialect.Document, error)
+	read   func(data []byte) (dialect.Document, error)
 	make   func(jobID string) []string // the path of a POST that makes one; nil: there is none
 	export func(path []string, format string) call
 }
@@ -52,7 +52,7 @@ func (d *DocumentService) Get(ctx context.Context, doc Document) (*Transcript, e
 	if err != nil {
 		return nil, err
 	}
-	read, err := d.core.dialect.table.document.read(ans.body, 0)
+	read, err := d.core.dialect.table.document.read(ans.body)
 	if err != nil {
 		return nil, d.core.badAnswer(k, ans, err)
 	}
@@ -76,19 +76,20 @@ func (d *DocumentService) Get(ctx context.Context, doc Document) (*Transcript, e
 // API: POST /api/v3/documents/{id}/export, GET /api/v3/speech-to-text/session/{id}/document/{id}
 func (d *DocumentService) Export(ctx context.Context, doc Document, format string, w io.Writer) error {
 	const op = "documents.export"
-	k, err := d.call(ctx, op, &doc)
 	switch {
-	case err != nil:
-		return err
 	case format == "":
 		return invalid(op, "format", "is empty")
 	case w == nil:
 		return invalid(op, "writer", "is nil")
 	}
+	k, err := d.call(ctx, op, &doc)
+	if err != nil {
+		return err
+	}
 	export := d.core.dialect.table.document.export(k.path, format)
 	export.op, export.jobID, export.class, export.accept = op, k.jobID, k.class, "*/*"
 	file := download.File{Format: format, Out: w}
-	export.to = func(_ http.Header, body io.Reader) error { return file.Copy(body) }
+	export.to = func(header http.Header, body io.Reader) error { return file.Copy(lenient.Plain(body, header)) }
 	_, err = d.core.send(ctx, export)
 	switch {
 	case file.Failed != nil:
@@ -135,11 +136,10 @@ func (d *DocumentService) call(ctx context.Context, op string, doc *Document) (c
 		doc.ID = job.DocumentID
 	}
 	if doc.ID == "" && table.make != nil {
-		made, err := d.make(ctx, op, doc.JobID)
-		if err != nil {
+		var err error
+		if doc.ID, err = d.make(ctx, op, doc.JobID); err != nil {
 			return k, err
 		}
-		doc.ID = made
 	}
 	k.path = table.path(*doc)
 	if slices.Contains(k.path, "") {
@@ -211,8 +211,8 @@ func (s *GlossaryService) List(ctx context.Context) iter.Seq2[Glossary, error] {
 }
 
 // list yields what a call lists, page by page. A service that ignores the page
-// sends the same one again, so the total it names ends the list too.
-func list[W, T any](ctx context.Context, c *core, op, path string, read func([]byte) ([]W, int, error), item func(W) T) iter.Seq2[T, error] {
+// sends the same one again, so a repeated one ends the list, as the total does.
+func list[W comparable, T any](ctx context.Context, c *core, op, path string, read func([]byte) ([]W, int, error), item func(W) T) iter.Seq2[T, error] {
 	const perPage = 100
 	return func(yield func(T, error) bool) {
 		var none T
@@ -224,6 +224,7 @@ func list[W, T any](ctx context.Context, c *core, op, path string, read func([]b
 			yield(none, invalid(op, "context", "is nil; use context.Background"))
 			return
 		}
+		var before []W
 		for page, seen := 1, 0; ; page++ {
 			query := url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(perPage)}}
 			k := call{op: op, method: http.MethodGet, path: []string{path}, query: query, class: ClassPoll}
@@ -237,13 +238,17 @@ func list[W, T any](ctx context.Context, c *core, op, path string, read func([]b
 				yield(none, c.badAnswer(k, ans, err))
 				return
 			}
+			if len(items) == 0 || slices.Equal(items, before) {
+				return
+			}
+			before = items
 			for _, i := range items {
 				if !yield(item(i), nil) {
 					return
 				}
 			}
 			seen += len(items)
-			if len(items) == 0 || seen >= total && total >= 0 || total < 0 && len(items) < perPage {
+			if seen >= total && total >= 0 || total < 0 && len(items) < perPage {
 				return
 			}
 		}

@@ -2,7 +2,10 @@ package scriptix_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -87,6 +90,8 @@ func TestALinkIsFollowedWithoutTheKeyAndNeverShown(t *testing.T) {
 		"a link without TLS":     {0, func(o string) string { return strings.Replace(o, "https", "http", 1) + "/f?sig=s3cret&hop=" }, true},
 		"a link with a user":     {0, func(o string) string { return strings.Replace(o, "://", "://u:s3cret@", 1) + "/f?hop=" }, true},
 		"a link that is nothing": {0, func(string) string { return "::s3cret" }, true},
+		"a redirect to no URL":   {0, func(o string) string { return o + "/moved?to=/f%25zz-s3cret" }, true},
+		"a redirect with a user": {0, func(o string) string { return o + "/moved?to=" + strings.Replace(o, "://", "://u:s3cret@", 1) + "/f" }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,6 +105,11 @@ func TestALinkIsFollowedWithoutTheKeyAndNeverShown(t *testing.T) {
 					if text := strings.Join(values, ","); header == "Authorization" || header == "Cookie" || header == "Referer" || strings.Contains(text, "sk_secret") {
 						leaks = append(leaks, header)
 					}
+				}
+				if to := r.URL.Query().Get("to"); to != "" {
+					w.Header().Set("Location", to)
+					w.WriteHeader(http.StatusFound)
+					return
 				}
 				if hop, _ := strconv.Atoi(r.URL.Query().Get("hop")); hop > 0 {
 					http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})
@@ -160,6 +170,82 @@ func TestACutExportIsAnErrorAndWhatWasWrittenAPrefix(t *testing.T) {
 	err = c.Documents.Export(t.Context(), scriptix.Document{JobID: "s", ID: "d"}, "pdf", failing{full})
 	require.ErrorIs(t, err, full)
 	require.NotErrorIs(t, err, scriptix.ErrBadAnswer, "it is not the service's fault")
+}
+
+func TestAnExportIsReadWhateverItsCodingAndALinkWhateverStandsAroundIt(t *testing.T) {
+	t.Parallel()
+	other, trusting := otherHost(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the file") })
+	link := `{"download_url":"` + other.URL + `/f"}`
+	for name, answer := range map[string]struct{ coding, body string }{
+		"a file in gzip":                  {"gzip", gzipped(t, "the file")},
+		"a file that is not in gzip":      {"gzip", "the file"},
+		"a link in gzip":                  {"gzip", gzipped(t, link)},
+		"a link behind a byte order mark": {"", "\ufeff" + link},
+		"a link behind blanks":            {"", "\r\n " + link + "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if answer.coding != "" {
+					w.Header().Set("Content-Encoding", answer.coding)
+				}
+				_, _ = io.WriteString(w, answer.body)
+			}))
+			defer api.Close()
+			c, err := scriptix.New("k", scriptix.WithBaseURL(api.URL), scriptix.WithHTTPClient(trusting), quick)
+			require.NoError(t, err)
+			var file bytes.Buffer
+			require.NoError(t, c.Documents.Export(t.Context(), scriptix.Document{ID: "7"}, "srt", &file))
+			assert.Equal(t, "the file", file.String())
+		})
+	}
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "br")
+		_, _ = io.WriteString(w, "\x0b\x02\x80")
+	}))
+	defer api.Close()
+	c, err := scriptix.New("k", scriptix.WithBaseURL(api.URL), quick)
+	require.NoError(t, err)
+	var file bytes.Buffer
+	require.ErrorIs(t, c.Documents.Export(t.Context(), scriptix.Document{ID: "7"}, "srt", &file), scriptix.ErrBadAnswer)
+	assert.Empty(t, file.String())
+}
+
+func TestAnExportThatCannotBeAskedForCostsNoRequest(t *testing.T) {
+	t.Parallel()
+	requests := 0
+	api := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests++ }))
+	defer api.Close()
+	c, err := scriptix.New("k", scriptix.WithBaseURL(api.URL), quick, scriptix.WithDialect(scriptix.DialectSession))
+	require.NoError(t, err)
+	require.ErrorIs(t, c.Documents.Export(t.Context(), scriptix.Document{JobID: "s"}, "", io.Discard), scriptix.ErrInvalid)
+	require.ErrorIs(t, c.Documents.Export(t.Context(), scriptix.Document{JobID: "s"}, "srt", nil), scriptix.ErrInvalid)
+	assert.Zero(t, requests)
+}
+
+func TestAFormatIsAskedForAsItIs(t *testing.T) {
+	t.Parallel()
+	const format = "s\x7f\a\U000e0001\"t"
+	var asked struct{ Format string }
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		assert.NoError(t, json.NewDecoder(r.Body).Decode(&asked))
+	}))
+	defer api.Close()
+	c, err := scriptix.New("k", scriptix.WithBaseURL(api.URL), quick)
+	require.NoError(t, err)
+	require.NoError(t, c.Documents.Export(t.Context(), scriptix.Document{ID: "7"}, format, io.Discard))
+	assert.Equal(t, format, asked.Format)
+}
+
+// gzipped is a text in gzip.
+func gzipped(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := io.WriteString(w, text)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.String()
 }
 
 type failing struct{ err error }
@@ -242,6 +328,43 @@ func TestModelsAndGlossariesAreListedPageByPage(t *testing.T) {
 			for _, err := range c.Models.List(t.Context()) {
 				require.ErrorIs(t, err, scriptix.ErrForbidden)
 			}
+		})
+	}
+}
+
+func TestAListEndsWhereTheServiceRepeatsAPageOrNamesNoUsableTotal(t *testing.T) {
+	t.Parallel()
+	all := make([]string, 150)
+	for i := range all {
+		all[i] = fmt.Sprintf(`{"id":%d,"name":"N"}`, i)
+	}
+	page := func(r *http.Request) string {
+		n, _ := strconv.Atoi(r.URL.Query().Get("page"))
+		return "[" + strings.Join(all[min(100*(n-1), 150):min(100*n, 150)], ",") + "]"
+	}
+	for name, answer := range map[string]func(*http.Request) string{
+		"every page is the whole list":       func(*http.Request) string { return "[" + strings.Join(all, ",") + "]" },
+		"the total is no number":             func(r *http.Request) string { return `{"total_results":"many","result":` + page(r) + `}` },
+		"the total is lower than what comes": func(r *http.Request) string { return `{"total_results":0,"result":` + page(r) + `}` },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			requests := 0
+			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests++
+				_, _ = io.WriteString(w, answer(r))
+			}))
+			defer api.Close()
+			c, err := scriptix.New("k", scriptix.WithBaseURL(api.URL), quick)
+			require.NoError(t, err)
+			var ids []string
+			for g, err := range c.Glossaries.List(t.Context()) {
+				require.NoError(t, err)
+				ids = append(ids, g.ID)
+				require.LessOrEqual(t, len(ids), 150)
+			}
+			assert.Len(t, ids, 150)
+			assert.LessOrEqual(t, requests, 2)
 		})
 	}
 }

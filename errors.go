@@ -73,12 +73,10 @@ func (e *Error) Error() string {
 	if e.Message != "" {
 		b.WriteString(": " + e.Message)
 	}
-	for i, name := range slices.Sorted(maps.Keys(e.Fields)) {
-		sep := "; "
-		if i == 0 {
-			sep = ": "
-		}
-		b.WriteString(sep + name + ": " + e.Fields[name])
+	separator := ": "
+	for _, name := range slices.Sorted(maps.Keys(e.Fields)) {
+		b.WriteString(separator + name + ": " + e.Fields[name])
+		separator = "; "
 	}
 	if e.Err != nil {
 		b.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "scriptix: "))

@@ -1,6 +1,7 @@
 package scriptix
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,17 +34,10 @@ type RetryPolicy struct {
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
-	for _, f := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{{&p.MinWait, 500 * time.Millisecond}, {&p.MaxWait, 30 * time.Second}, {&p.MaxRetryAfter, time.Minute}} {
-		if *f.field == 0 {
-			*f.field = f.value
-		}
-	}
-	if p.MaxAttempts == 0 {
-		p.MaxAttempts = 5
-	}
+	p.MaxAttempts = cmp.Or(p.MaxAttempts, 5)
+	p.MinWait = cmp.Or(p.MinWait, 500*time.Millisecond)
+	p.MaxWait = cmp.Or(p.MaxWait, 30*time.Second)
+	p.MaxRetryAfter = cmp.Or(p.MaxRetryAfter, time.Minute)
 	return p
 }
 

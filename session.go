@@ -3,6 +3,7 @@ package scriptix
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,10 +31,10 @@ var sttTable = table{
 	decode:  readTranscript,
 	document: documentTable{
 		path: func(d Document) []string { return []string{"documents", d.ID} },
-		read: func(data []byte, _ time.Duration) (dialect.Document, error) { return dialect.ReadContent(data) },
+		read: dialect.ReadContent,
 		export: func(path []string, format string) call {
-			body := audio.JSON(fmt.Appendf(nil, `{"format":%q}`, format))
-			return call{method: http.MethodPost, path: append(path, "export"), body: body}
+			body, _ := json.Marshal(map[string]string{"format": format}) // texts cannot fail
+			return call{method: http.MethodPost, path: append(path, "export"), body: audio.JSON(body)}
 		},
 	},
 }

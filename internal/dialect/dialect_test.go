@@ -220,7 +220,7 @@ func TestListsLinksAndDocumentsAreReadInEachShape(t *testing.T) {
 		`{"result":{"document":[{"start":500,"stop":900,"speaker":"A","text":"hi"}]}}`,
 		`{"result":{"document":{"content":{"segments":[{"start":500,"end":900,"speaker":"A","text":"hi"}]}}}}`,
 	} {
-		document, err := dialect.ReadDocument([]byte(body), 0)
+		document, err := dialect.ReadDocument([]byte(body))
 		require.NoError(t, err, body)
 		assert.Equal(t, []dialect.Segment{{Start: 500 * time.Millisecond, End: 900 * time.Millisecond, Text: "hi", Speaker: "A"}}, document.Segments)
 	}

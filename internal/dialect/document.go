@@ -17,12 +17,9 @@ type Document struct {
 }
 
 // ReadDocument reads a document of a session: lines of start, stop, speaker and
-// text, in milliseconds unless the caller says otherwise. The current variant
-// documents an object and does not say which, so content is looked for too.
-func ReadDocument(data []byte, unit time.Duration) (Document, error) {
-	if unit == 0 {
-		unit = time.Millisecond
-	}
+// text, in milliseconds. The current variant documents an object and does not say
+// which, so content is looked for too.
+func ReadDocument(data []byte) (Document, error) {
 	top, err := lenient.Unwrap(data, "document", "content")
 	if err != nil {
 		return Document{}, err
@@ -33,7 +30,7 @@ func ReadDocument(data []byte, unit time.Duration) (Document, error) {
 			raw = first(inner["document"], inner["segments"], inner["content"], inner["lines"])
 		}
 	}
-	return readLines(raw, "", unit)
+	return readLines(raw, "", time.Millisecond)
 }
 
 // ReadContent reads a document beside stt: content with text and segments, in

@@ -102,7 +102,7 @@ type Model struct {
 }
 
 // ReadModels reads a page of models, and how many there are in all; -1 when the
-// answer does not say.
+// answer does not say, or names fewer than it holds.
 func ReadModels(data []byte) (models []Model, total int, err error) {
 	items, total, err := readList(data, "models", "custom_models")
 	for _, item := range items {
@@ -120,8 +120,8 @@ func ReadModels(data []byte) (models []Model, total int, err error) {
 // Glossary is one of the account's glossaries.
 type Glossary struct{ ID, Name string }
 
-// ReadGlossaries reads a page of glossaries, and how many there are in all; -1
-// when the answer does not say.
+// ReadGlossaries reads a page of glossaries, and how many there are in all, as
+// [ReadModels] does.
 func ReadGlossaries(data []byte) (glossaries []Glossary, total int, err error) {
 	items, total, err := readList(data, "glossaries")
 	for _, item := range items {
@@ -156,6 +156,9 @@ func readList(data []byte, names ...string) (items []map[string]json.RawMessage,
 			return nil, total, fmt.Errorf("entry %d of its list is no object", i)
 		}
 		items = append(items, item)
+	}
+	if total < len(items) {
+		total = -1
 	}
 	return items, total, nil
 }

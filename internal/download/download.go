@@ -49,7 +49,7 @@ func (f *File) Write(p []byte) (int, error) {
 func (f *File) Copy(answer io.Reader) error {
 	body := bufio.NewReaderSize(answer, maxLink)
 	head, err := body.Peek(1)
-	if err == nil && head[0] == '{' && f.Format != "json" {
+	if err == nil && mayBeginJSON(head[0]) && f.Format != "json" {
 		if head, err = body.Peek(maxLink); errors.Is(err, io.EOF) {
 			if link, ok := dialect.Link(bytes.TrimSpace(head)); ok {
 				f.Link = link
@@ -62,6 +62,10 @@ func (f *File) Copy(answer io.Reader) error {
 	}
 	return f.pour(body)
 }
+
+// mayBeginJSON reports whether an object, a blank or a byte order mark begins
+// with b. All else is a file, of which no more than a byte is awaited.
+func mayBeginJSON(b byte) bool { return bytes.IndexByte([]byte("{ \t\r\n\xef\xfe\xff"), b) >= 0 }
 
 // pour writes a body out, as far as a file may go.
 func (f *File) pour(body *bufio.Reader) error {
@@ -92,7 +96,7 @@ func (f *File) Follow(ctx context.Context, transport http.RoundTripper, userAgen
 		return errors.New("the link to the file cannot be used")
 	}
 	req.Header = http.Header{"User-Agent": {userAgent}, "Accept-Encoding": {"identity"}}
-	plain := http.Client{Transport: transport, CheckRedirect: followOnce}
+	plain := http.Client{Transport: quiet{transport}, CheckRedirect: followOnce}
 	resp, err := plain.Do(req)
 	if err != nil {
 		if cause := watchdog.Stalled(ctx); cause != nil {
@@ -113,9 +117,23 @@ func (f *File) Follow(ctx context.Context, transport http.RoundTripper, userAgen
 
 // followOnce follows one redirect to https, and keeps the link out of Referer.
 func followOnce(req *http.Request, via []*http.Request) error {
-	if len(via) > 1 || req.URL.Scheme != "https" {
+	if len(via) > 1 || req.URL.Scheme != "https" || req.URL.User != nil {
 		return http.ErrUseLastResponse
 	}
 	req.Header.Del("Referer")
 	return nil
+}
+
+// quiet takes out a Location that is no URL, because http.Client's error would
+// quote it.
+type quiet struct{ http.RoundTripper }
+
+func (q quiet) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := q.RoundTripper.RoundTrip(req)
+	if err == nil && resp != nil {
+		if _, unusable := url.Parse(resp.Header.Get("Location")); unusable != nil {
+			resp.Header.Del("Location")
+		}
+	}
+	return resp, err
 }

@@ -66,8 +66,22 @@ func Read(src io.Reader, how Reading) (Body, error) {
 	return body, nil
 }
 
-// decoded undoes the content codings of a body. Who names one that is not
-// there, as some proxies do, is not believed.
+// mostCodings bounds how many content codings are undone, because each takes
+// memory before a byte was read. Nobody applies more than one.
+const mostCodings = 4
+
+// Plain is a body without its content codings. Where one of them is unknown,
+// reading it fails.
+func Plain(src io.Reader, header http.Header) io.Reader {
+	plain, err := decoded(src, header)
+	if err != nil {
+		return unreadable{err}
+	}
+	return plain
+}
+
+// decoded undoes the content codings of a body. A header that names one which is
+// not there, as those of some proxies do, is not believed.
 func decoded(src io.Reader, header http.Header) (io.Reader, error) {
 	var codings []string
 	for _, list := range header.Values("Content-Encoding") {
@@ -82,11 +96,19 @@ func decoded(src io.Reader, header http.Header) (io.Reader, error) {
 			}
 		}
 	}
+	if len(codings) > mostCodings {
+		return src, fmt.Errorf("it is said to be in %d content codings", len(codings))
+	}
 	for _, coding := range slices.Backward(codings) {
 		src = &inflater{src: bufio.NewReader(src), coding: coding}
 	}
 	return src, nil
 }
+
+// unreadable is a body that nobody can decode.
+type unreadable struct{ err error }
+
+func (u unreadable) Read([]byte) (int, error) { return 0, u.err }
 
 // inflater undoes gzip or deflate, which is zlib's format or, from some, the
 // bare one.
