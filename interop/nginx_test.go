@@ -57,7 +57,7 @@ func nginx(t *testing.T, first, second string) *front {
 	if _, err := os.Stat(binary); err != nil {
 		binary = program(t, "nginx")
 	}
-	dir, err := os.MkdirTemp("", "nginx") // not t.TempDir, into which another user cannot get
+	dir, err := os.MkdirTemp("", "nginx") //nolint:usetesting // another user cannot get into t.TempDir
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	f := &front{addr: address(t, "127.0.0.13"), dir: dir, root: filepath.Join(dir, "fullchain.pem")}

@@ -107,6 +107,7 @@ func (s *stream) sign(secrets ...string) {
 
 // begin sends until end.
 func (s *stream) begin(t *testing.T) {
+	t.Helper()
 	for range senders {
 		s.ended.Go(func() {
 			tick := time.NewTicker(betweenPosts)
@@ -130,6 +131,7 @@ func (s *stream) end() {
 
 // next sends the callback of one more job, and reports whether there may be another.
 func (s *stream) next(t *testing.T) bool {
+	t.Helper()
 	s.signing.RLock()
 	defer s.signing.RUnlock()
 	s.mu.Lock()
@@ -156,6 +158,7 @@ func (s *stream) post(t *testing.T, secret string) int {
 }
 
 func (s *stream) send(t *testing.T, job, secret string) (int, error) {
+	t.Helper()
 	body := fmt.Sprintf(`{"event":"transcription.completed","timestamp":"2025-01-17T10:30:00Z","data":{"id":%q,"status":"completed"}}`, job)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+domain+"/scriptix?token="+job, strings.NewReader(body))
 	if err != nil {
