@@ -10,7 +10,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 )
@@ -121,7 +120,7 @@ type created struct {
 	CreatedAt string  `json:"created_at"`
 }
 
-var languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
+var languageTag = pattern(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 
 // checkFields refuses what the service would refuse. Unknown fields pass: the API may have got new ones.
 func (s *Server) checkFields(f url.Values) *answer {
@@ -138,7 +137,7 @@ func (s *Server) checkFields(f url.Values) *answer {
 	switch {
 	case language == "":
 		return issue("language", "is required")
-	case language == "xx" || !languageTag.MatchString(language):
+	case language == "xx" || !languageTag().MatchString(language):
 		return issue("language", fmt.Sprintf("Language '%s' is not supported", language))
 	case f.Has("diarization") && !slices.Contains([]string{"true", "false"}, f.Get("diarization")):
 		return issue("diarization", "must be true or false")

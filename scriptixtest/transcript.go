@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -33,9 +34,14 @@ type Speaker struct {
 }
 
 var (
-	sidecarTimes   = regexp.MustCompile(`^\[\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*\]\s*`)
-	sidecarSpeaker = regexp.MustCompile(`^(Speaker \d+):\s*`)
+	sidecarTimes   = pattern(`^\[\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*\]\s*`)
+	sidecarSpeaker = pattern(`^(Speaker \d+):\s*`)
 )
+
+// pattern compiles an expression when it is used for the first time, so that the start of a program does not wait for it.
+func pattern(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // Sidecar makes segments of the text that stands beside a recording, one for each line:
 //
@@ -54,12 +60,12 @@ func Sidecar(text string, duration time.Duration) []Segment {
 			continue
 		}
 		var seg Segment
-		times := sidecarTimes.FindStringSubmatch(line)
+		times := sidecarTimes().FindStringSubmatch(line)
 		if times != nil {
 			line = line[len(times[0]):]
 			seg.Start, seg.End = seconds(times[1]), seconds(times[2])
 		}
-		if m := sidecarSpeaker.FindStringSubmatch(line); m != nil {
+		if m := sidecarSpeaker().FindStringSubmatch(line); m != nil {
 			line = line[len(m[0]):]
 			seg.Speaker = m[1]
 		}

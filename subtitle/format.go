@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -11,8 +12,11 @@ import (
 const joiner = "\u2060"
 
 // markup is what some player of SRT takes for more than text; a joiner behind its first character stops that. The end
-// of a line is \N to some, so a brace in front of it is one in front of a backslash.
-var markup = regexp.MustCompile(`<[A-Za-z/!?]|\{[\\A-Za-z\n]|\\[Nnh]|&#?[0-9A-Za-z]+;`)
+// of a line is \N to some, so a brace in front of it is one in front of a backslash. It is compiled when it is first used,
+// so that the start of a program does not wait for it.
+var markup = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`<[A-Za-z/!?]|\{[\\A-Za-z\n]|\\[Nnh]|&#?[0-9A-Za-z]+;`)
+})
 
 // literal makes the text of an SRT cue show as it is.
 func literal(s string) string {
@@ -24,7 +28,7 @@ func literal(s string) string {
 	}
 	// Twice, for "{\n}" is two of them, one within the other.
 	for range 2 {
-		s = markup.ReplaceAllStringFunc(s, func(m string) string { return m[:1] + joiner + m[1:] })
+		s = markup().ReplaceAllStringFunc(s, func(m string) string { return m[:1] + joiner + m[1:] })
 	}
 	return s
 }

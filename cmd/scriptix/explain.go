@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"unicode"
 
@@ -40,22 +41,28 @@ func common(err error) string {
 var prefixes = strings.NewReplacer("scriptix: ", "", "batch: ", "", "webhook: ", "", "scriptixtest: ", "", "not submitted: ", "")
 
 var (
-	socketText  = regexp.MustCompile(`(read|write) tcp \S+->\S+: `)
-	sinkText    = regexp.MustCompile(`the sink failed \d+ times: `)
-	unknownText = regexp.MustCompile(`unknown outcome: \d+ of an unknown number of bytes of audio went out and a job may exist, so it is not sent again: stt\.submit: `)
+	socketText  = pattern(`(read|write) tcp \S+->\S+: `)
+	sinkText    = pattern(`the sink failed \d+ times: `)
+	unknownText = pattern(`unknown outcome: \d+ of an unknown number of bytes of audio went out and a job may exist, so it is not sent again: stt\.submit: `)
 )
+
+// pattern compiles an expression when it is used for the first time: most calls of the program use none, and do not wait
+// for them when they start.
+func pattern(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // plain turns the words of the packages below into those of their user.
 func plain(text string) string {
-	text = socketText.ReplaceAllString(prefixes.Replace(text), "")
-	text = sinkText.ReplaceAllString(text, "its transcript cannot be written: ")
-	for unknownText.MatchString(text) {
-		inner := unknownText.ReplaceAllString(text, "")
+	text = socketText().ReplaceAllString(prefixes.Replace(text), "")
+	text = sinkText().ReplaceAllString(text, "its transcript cannot be written: ")
+	for unknownText().MatchString(text) {
+		inner := unknownText().ReplaceAllString(text, "")
 		if strings.Contains(inner, "unknown outcome: ") {
 			text = inner
 			continue
 		}
-		text = unknownText.ReplaceAllLiteralString(text, "unknown outcome: the audio may have gone out and a job may exist, so it is not sent again: ")
+		text = unknownText().ReplaceAllLiteralString(text, "unknown outcome: the audio may have gone out and a job may exist, so it is not sent again: ")
 	}
 	return text
 }

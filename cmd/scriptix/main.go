@@ -8,7 +8,6 @@ package main
 import (
 	"context"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -45,12 +44,6 @@ type commands struct {
 	Quiet bool `short:"q" help:"Tell nothing on standard error but what failed."`
 }
 
-// garbage is how much may come on top of what is in use before it is collected,
-// in percent. A transcript of a day is hundreds of megabytes in each of its
-// shapes, which are needed one after the other: this keeps the peak below eight
-// times the answer, for a tenth more of processor time.
-const garbage = 30
-
 func main() {
 	e := processEnv()
 	ctx, stop := interruptible(context.Background(), e)
@@ -62,18 +55,16 @@ func main() {
 // run is one call of the program; it returns the exit code.
 func run(ctx context.Context, e *env, args []string) int {
 	all := new(commands)
-	parser, err := newParser(ctx, e, all)
+	args = asCommand(args)
+	parser, err := newParser(ctx, e, all, grammar(args)...)
 	if err != nil {
 		return e.fail(err)
 	}
-	parsed, err := parser.Parse(asCommand(args))
+	parsed, err := parser.Parse(args)
 	if err != nil {
 		return e.fail(parseError(err))
 	}
 	e.quiet = all.Quiet
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage) // not sooner, because it would collect three times while the flags are read
-	}
 	return e.fail(parsed.Run())
 }
 
@@ -93,8 +84,8 @@ func asCommand(args []string) []string {
 	return args
 }
 
-func newParser(ctx context.Context, e *env, all *commands) (*kong.Kong, error) {
-	return kong.New(all,
+func newParser(ctx context.Context, e *env, all *commands, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(all, append(more,
 		kong.Name("scriptix"),
 		kong.Description("Transcribe recordings with Scriptix. The API key is read from $"+keyVariable+" or from a file, never from a flag."),
 		kong.Vars{"base_url": defaultBaseURL, "language_default": "of earlier runs"},
@@ -103,5 +94,5 @@ func newParser(ctx context.Context, e *env, all *commands) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(e),
-	)
+	)...)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -69,7 +68,7 @@ func syncDir(dir string) {
 }
 
 // temporaryName matches what temporary makes, with the process that made it.
-var temporaryName = regexp.MustCompile(`^\.scriptix-(\d+)-\d+\.tmp$`)
+var temporaryName = pattern(`^\.scriptix-(\d+)-\d+\.tmp$`)
 
 // sweep removes the temporary files that dead processes left in the folders of
 // the transcripts. Who calls it has the ledger, beside which copies of standard
@@ -84,7 +83,7 @@ func (m *manifest) sweep(out string) {
 		for _, item := range list {
 			name := item.Name()
 			spool := strings.HasPrefix(name, spoolPrefix) && strings.HasSuffix(name, ".tmp") && dir == filepath.Dir(m.path)
-			match := temporaryName.FindStringSubmatch(name)
+			match := temporaryName().FindStringSubmatch(name)
 			if spool || match != nil && dead(match[1]) {
 				_ = os.Remove(filepath.Join(dir, name)) // it is in nobody's way
 			}

@@ -34,6 +34,7 @@ Examples:
 
 // Run renders each file; one that cannot be does not stop the others.
 func (c *renderCmd) Run(ctx context.Context, e *env) error {
+	e.frugal()
 	listed, err := c.names(ctx, e, c.Files)
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ func (s *service) limits() scriptix.Limits { return plans[s.Plan] }
 
 // client makes the client. What it refuses is an error in the call of the program.
 func (s *service) client(e *env, opts ...scriptix.Option) (*scriptix.Client, error) {
+	e.frugal()
 	key, err := e.apiKey(s.KeyFile)
 	if err != nil {
 		return nil, err

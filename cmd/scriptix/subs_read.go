@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"html"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -12,10 +11,10 @@ import (
 )
 
 var (
-	cueTimes  = regexp.MustCompile(`^\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})\s*-->\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})(?:\s.*)?$`)
-	cueTags   = regexp.MustCompile(`<[A-Za-z/0-9][^>]*>|\{\\[^}]*\}`)
-	cueVoice  = regexp.MustCompile(`^<v(?:\.[^ \t>]*)?[ \t]+([^>]*)>`)
-	blankLine = regexp.MustCompile(`\n[ \t]*\n+`)
+	cueTimes  = pattern(`^\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})\s*-->\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})(?:\s.*)?$`)
+	cueTags   = pattern(`<[A-Za-z/0-9][^>]*>|\{\\[^}]*\}`)
+	cueVoice  = pattern(`^<v(?:\.[^ \t>]*)?[ \t]+([^>]*)>`)
+	blankLine = pattern(`\n[ \t]*\n+`)
 )
 
 // parseSubtitles reads SRT or WebVTT, as tolerantly as players do: a block without times (a note, styles) is passed over.
@@ -25,19 +24,19 @@ func parseSubtitles(content []byte) ([]subtitle.Cue, error) {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 	vtt := strings.HasPrefix(text, "WEBVTT")
 	var cues []subtitle.Cue
-	for _, block := range blankLine.Split(text, -1) {
+	for _, block := range blankLine().Split(text, -1) {
 		lines := strings.Split(strings.Trim(block, "\n"), "\n")
 		for i, line := range lines[:min(2, len(lines))] { // behind a number or a name
-			m := cueTimes.FindStringSubmatch(line)
+			m := cueTimes().FindStringSubmatch(line)
 			if m == nil {
 				continue
 			}
 			c := subtitle.Cue{Start: timeOf(m[1]), End: timeOf(m[2])}
 			for _, shown := range lines[i+1:] {
-				if voice := cueVoice.FindStringSubmatch(shown); voice != nil {
+				if voice := cueVoice().FindStringSubmatch(shown); voice != nil {
 					c.Speaker = html.UnescapeString(voice[1])
 				}
-				shown = strings.ReplaceAll(cueTags.ReplaceAllString(shown, ""), "\u2060", "")
+				shown = strings.ReplaceAll(cueTags().ReplaceAllString(shown, ""), "\u2060", "")
 				if vtt {
 					shown = html.UnescapeString(shown)
 				}

@@ -104,7 +104,7 @@ func startFake() (*scriptixtest.Server, error) {
 		return nil, err
 	}
 	fake.Script(func(u scriptixtest.Upload) scriptixtest.Outcome {
-		return scriptixtest.Outcome{Processing: 2 * time.Second, Segments: scriptixtest.Sidecar(string(said), u.Duration)}
+		return scriptixtest.Outcome{Processing: 500 * time.Millisecond, Segments: scriptixtest.Sidecar(string(said), u.Duration)}
 	})
 	fmt.Printf("SCRIPTIX_API_KEY is not set: using a fake service at %s\n", fake.URL())
 	return fake, nil

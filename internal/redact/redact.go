@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -22,9 +23,14 @@ func Keep(s string) Secret { return func() string { return s } }
 
 var (
 	// Inside quotes a URL goes on to the closing one, even if it cannot be parsed.
-	urlQuery = regexp.MustCompile(`(?i)("https?://[^?"]*)\?[^"]*|(https?://[^\s?"'<>]*)\?[^\s"'<>]*`)
-	urlUser  = regexp.MustCompile(`(?i)("[a-z][a-z0-9+.-]*://)[^"]*@|([a-z][a-z0-9+.-]*://)[^\s"'<>]*@`)
+	urlQuery = pattern(`(?i)("https?://[^?"]*)\?[^"]*|(https?://[^\s?"'<>]*)\?[^\s"'<>]*`)
+	urlUser  = pattern(`(?i)("[a-z][a-z0-9+.-]*://)[^"]*@|([a-z][a-z0-9+.-]*://)[^\s"'<>]*@`)
 )
+
+// pattern compiles an expression when it is used for the first time, so that the start of a program does not wait for it.
+func pattern(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // Redactor removes the key, and the secrets of every URL, from a text that came
 // from elsewhere.
@@ -51,7 +57,7 @@ func URLs(s string) string {
 	if !strings.Contains(s, "://") {
 		return s
 	}
-	return urlUser.ReplaceAllString(urlQuery.ReplaceAllString(s, "$1$2?[query]"), "$1$2[user]@")
+	return urlUser().ReplaceAllString(urlQuery().ReplaceAllString(s, "$1$2?[query]"), "$1$2[user]@")
 }
 
 // redactedError is an error from elsewhere, such as a transport, with a text that

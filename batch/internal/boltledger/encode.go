@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"sync"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
@@ -20,15 +21,15 @@ func dueTime(key []byte) time.Time {
 	return time.Unix(0, int64(binary.BigEndian.Uint64(key))) //nolint:gosec // as it was stored
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 // encodeSum puts a checksum before a value, because bbolt has none of its own.
 func encodeSum(v []byte) []byte {
-	return append(binary.BigEndian.AppendUint32(make([]byte, 0, len(v)+4), crc32.Checksum(v, castagnoli)), v...)
+	return append(binary.BigEndian.AppendUint32(make([]byte, 0, len(v)+4), crc32.Checksum(v, castagnoli())), v...)
 }
 
 func decodeSum(v []byte) ([]byte, error) {
-	if len(v) < 4 || binary.BigEndian.Uint32(v) != crc32.Checksum(v[4:], castagnoli) {
+	if len(v) < 4 || binary.BigEndian.Uint32(v) != crc32.Checksum(v[4:], castagnoli()) {
 		return nil, fmt.Errorf("%w: a value's checksum does not match", ledger.ErrCorrupt)
 	}
 	return v[4:], nil

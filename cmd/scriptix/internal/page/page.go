@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/internal/audio"
@@ -57,15 +58,21 @@ var (
 	//go:embed out.js
 	outJS string
 	// One script: its parts share their names, and leave none to the page.
-	pageJS = "(() => {\n\"use strict\";\n" + playJS + wordsJS + outJS + "})();\n"
+	pageJS = sync.OnceValue(func() string { return "(() => {\n\"use strict\";\n" + playJS + wordsJS + outJS + "})();\n" })
 
 	// The markup before the audio's address and the one behind it, which is
 	// streamed in between.
-	pages = template.Must(template.New("page").Parse(pageHTML))
+	pages = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageHTML)) })
 
-	mediaType   = regexp.MustCompile(`^(audio|video)/[a-z0-9][a-z0-9.+-]*$`)
-	languageTag = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$`)
+	mediaType   = pattern(`^(audio|video)/[a-z0-9][a-z0-9.+-]*$`)
+	languageTag = pattern(`^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$`)
 )
+
+// pattern compiles an expression when it is used for the first time. Most calls of the program make no page, and do not
+// wait for this and for the template.
+func pattern(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // MediaType tells the media type of a recording by its name's extension,
 // without asking the machine's own tables; "" for one that it does not know.
@@ -86,7 +93,7 @@ func Write(w io.Writer, t *scriptix.Transcript, o Options) error {
 		return fmt.Errorf("page: %w", err)
 	}
 	b := bufio.NewWriterSize(w, 64<<10)
-	if err := pages.ExecuteTemplate(b, "before", v); err != nil {
+	if err := pages().ExecuteTemplate(b, "before", v); err != nil {
 		return fmt.Errorf("page: write: %w", err)
 	}
 	if o.Embed != nil {
@@ -94,13 +101,13 @@ func Write(w io.Writer, t *scriptix.Transcript, o Options) error {
 			return fmt.Errorf("page: embed the audio: %w", err)
 		}
 	}
-	if err := pages.ExecuteTemplate(b, "after", v); err != nil {
+	if err := pages().ExecuteTemplate(b, "after", v); err != nil {
 		return fmt.Errorf("page: write: %w", err)
 	}
 	if err := v.data.write(escaped{b}); err != nil {
 		return fmt.Errorf("page: write: %w", err)
 	}
-	if err := pages.ExecuteTemplate(b, "end", v); err != nil {
+	if err := pages().ExecuteTemplate(b, "end", v); err != nil {
 		return fmt.Errorf("page: write: %w", err)
 	}
 	if err := b.Flush(); err != nil {
@@ -150,7 +157,7 @@ func checkMedia(o Options) (string, error) {
 		return "", errors.New("audio is either embedded or beside the page, not both")
 	}
 	media, _, err := mime.ParseMediaType(o.MediaType)
-	if err != nil || !mediaType.MatchString(media) {
+	if err != nil || !mediaType().MatchString(media) {
 		return "", fmt.Errorf("media type %q of the embedded audio: give one such as audio/wav", o.MediaType)
 	}
 	return media, nil
@@ -168,7 +175,7 @@ func policy(o Options) string {
 		// A page opened from a disk has no origin that 'self' could mean in every browser.
 		media += " 'self' file:"
 	}
-	return "default-src 'none'; script-src " + hash(pageJS) + "; style-src " + hash(pageCSS) + media + "; base-uri 'none'; form-action 'none'"
+	return "default-src 'none'; script-src " + hash(pageJS()) + "; style-src " + hash(pageCSS) + media + "; base-uri 'none'; form-action 'none'"
 }
 
 func hash(s string) string {

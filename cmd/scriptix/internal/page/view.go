@@ -84,7 +84,7 @@ func newView(t *scriptix.Transcript, o Options) (*view, error) {
 		Language: language(firstOf(o.Language, t.Language)),
 		Policy:   policy(o),
 		CSS:      template.CSS(pageCSS), //nolint:gosec // G203: a constant of this package.
-		JS:       template.JS(pageJS),   //nolint:gosec // G203: a constant of this package.
+		JS:       template.JS(pageJS()), //nolint:gosec // G203: a constant of this package.
 		Audio:    audio, MediaType: media,
 		HasAudio: audio != "" || media != "",
 		Looked:   valid(o.Audio),
@@ -262,7 +262,7 @@ func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 // language returns a language tag that HTML knows, or "": the service also says
 // "auto", and nl_BE.
 func language(s string) string {
-	if !languageTag.MatchString(s) {
+	if !languageTag().MatchString(s) {
 		return ""
 	}
 	return strings.ReplaceAll(s, "_", "-")
