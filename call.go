@@ -304,6 +304,7 @@ func (a attempt) readBody(watchdog *audio.Watchdog, resp *http.Response, accepte
 	}
 	if accepted {
 		how.Limit = cmp.Or(x.call.limit, maxAnswer)
+		how.Room = func(size int64) error { return lenient.Room(x.ctx, size) }
 	}
 	r.body, r.err = lenient.Read(audio.NewIncoming(x.ctx, resp.Body, watchdog), how)
 	return r

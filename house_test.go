@@ -44,7 +44,7 @@ var edges = map[string][]string{
 	"internal/dialect":   {"internal/lenient"},
 	"internal/hint":      {"internal/lenient"},
 	"internal/download":  {"internal/audio", "internal/dialect", "internal/redact"},
-	"internal/step":      {".", "batch/ledger"},
+	"internal/step":      {".", "batch/ledger", "internal/lenient"},
 	"batch":              {".", "webhook", "budget", "internal/step", "batch/ledger", "batch/internal/boltledger"},
 	"batch/ledger":       {},
 	"batch/ledgertest":   {"batch", "batch/ledger"},

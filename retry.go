@@ -229,7 +229,7 @@ func (x *exchange) accepted(resp *http.Response) verdict {
 	if x.call.billed {
 		return verdict{err: x.unknown(e)}
 	}
-	return verdict{err: e, again: !ended && !errors.Is(err, lenient.ErrTooLong) && x.call.to == nil}
+	return verdict{err: e, again: !ended && !lenient.Final(err) && x.call.to == nil}
 }
 
 // canReopen reports whether the body can go out again: a Reader of which a byte

@@ -118,6 +118,7 @@ func TestInEachDialect(t *testing.T) {
 		{"TestAJobIDIsStoredThoughTheLedgerIsAwayForAnHour", TestAJobIDIsStoredThoughTheLedgerIsAwayForAnHour, urls},
 		{"TestTheBudgetHoldsAcrossRestarts", TestTheBudgetHoldsAcrossRestarts, urls},
 		{"TestNoErrorOrRecordShowsTheTokenThatTheServiceQuotes", TestNoErrorOrRecordShowsTheTokenThatTheServiceQuotes, urls},
+		{"TestATranscriptThatWaitsToBeErasedIsStillAtHand", TestATranscriptThatWaitsToBeErasedIsStillAtHand, both},
 		{"TestInputsOfOneKeyAreOneRecording", TestInputsOfOneKeyAreOneRecording, files},
 		{"TestProgressIsToldForEachRecordingUpToItsWholeSize", TestProgressIsToldForEachRecordingUpToItsWholeSize, files},
 	}

@@ -74,14 +74,7 @@ func (r *run) erased(e *eraser, err error) {
 	if len(e.inputs) == 0 {
 		r.release(1) // the run was held for it
 	}
-	for _, input := range e.inputs {
-		o := r.outcome(e.item, input, e.state)
-		o.Transcript = e.transcript
-		if err != nil {
-			o.State, o.Err = StateInterrupted, err
-		}
-		r.emit(o, nil)
-	}
+	r.handOver(e.item, e.inputs, e.state, e.transcript, err, nil)
 }
 
 // eraseOnceSeen stores that the consumer has the transcript, and then erases the

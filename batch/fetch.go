@@ -14,9 +14,26 @@ import (
 // maxSinks is how often a sink is asked to take one transcript.
 const maxSinks = 5
 
-// fetch gets the transcript of a job that has ended well, after so many tries.
-func (r *run) fetch(it *item, tries int) {
-	fetched := step.Fetch(r.ctx, r.c, it.jobID, tries)
+// collect gets the transcript of a job that has ended well, after so many tries,
+// as soon as there is room for it. No worker waits for that: those who have room
+// need one to get on.
+func (r *run) collect(it *item, tries int) {
+	held := r.room.Queue(max(it.needs, step.LeastRoom), func(held *step.Held) {
+		r.tasks.push(func() { r.fetch(it, tries, held) })
+	})
+	if held != nil {
+		r.fetch(it, tries, held)
+	}
+}
+
+// fetch gets the transcript within the room that was made for it.
+func (r *run) fetch(it *item, tries int, held *step.Held) {
+	fetched := held.Fetch(r.ctx, r.c, it.jobID, tries)
+	if fetched.Needs > 0 {
+		it.needs = fetched.Needs
+		r.collect(it, tries)
+		return
+	}
 	var rec Record
 	var verdict step.Verdict
 	if fetched.Failed == nil {
@@ -37,12 +54,13 @@ func (r *run) fetch(it *item, tries int) {
 	}
 	switch verdict.Then {
 	case step.Deliver:
+		it.room = held
 		r.deliver(it, fetched.Transcript, 0, 0)
 	case step.Advance:
 		r.advance(it, rec)
 	case step.Again:
 		it.timer = time.AfterFunc(verdict.After, func() {
-			r.tasks.push(func() { r.fetch(it, tries+1) })
+			r.tasks.push(func() { r.collect(it, tries+1) })
 		})
 	case step.Interrupt:
 		r.finish(it, StateInterrupted, verdict.Err)
@@ -85,34 +103,46 @@ func (r *run) deliver(it *item, t *scriptix.Transcript, sunk, tries int) {
 		r.erase(&eraser{item: it, inputs: inputs, transcript: t, state: StateDone}, 0)
 		return
 	}
-	for _, input := range inputs {
-		o := r.outcome(it, input, StateDone)
+	var why error
+	if err != nil {
+		why = fmt.Errorf("%w: the sink has the transcript, and that is not stored: %w", ErrLedger, err)
+	}
+	r.handOver(it, inputs, StateDone, t, why, nil)
+}
+
+// handOver yields the outcomes of an item that has a transcript, interrupted with
+// err if that is not nil. Once the consumer has seen the last of them the item's
+// room is given back, and after is called.
+func (r *run) handOver(it *item, inputs []Input, s State, t *scriptix.Transcript, err error, after func()) {
+	for i, input := range inputs {
+		o := r.outcome(it, input, s)
 		o.Transcript = t
 		if err != nil {
-			o.State, o.Err = StateInterrupted, fmt.Errorf("%w: the sink has the transcript, and that is not stored: %w", ErrLedger, err)
+			o.State, o.Err = StateInterrupted, err
 		}
-		r.emit(o, nil)
+		var last func()
+		if i == len(inputs)-1 {
+			last = func() {
+				it.room.Release()
+				if after != nil {
+					after()
+				}
+			}
+		}
+		r.emit(o, last)
 	}
 }
 
 // hand gives the transcript to the consumer alone. It is marked as done once the
 // last of them was seen.
 func (r *run) hand(it *item, t *scriptix.Transcript) {
-	inputs := r.end(it)
-	for i, input := range inputs {
-		o := r.outcome(it, input, StateDone)
-		o.Transcript = t
-		var after func()
-		if i == len(inputs)-1 {
-			// If it cannot be stored, the next run brings the transcript again.
-			after = func() { _, _ = r.try(it.key, ledger.Finished) }
-			if r.o.Erase {
-				r.hold()
-				after = func() { r.eraseOnceSeen(it) }
-			}
-		}
-		r.emit(o, after)
+	// If it cannot be stored, the next run brings the transcript again.
+	after := func() { _, _ = r.try(it.key, ledger.Finished) }
+	if r.o.Erase {
+		r.hold()
+		after = func() { r.eraseOnceSeen(it) }
 	}
+	r.handOver(it, r.end(it), StateDone, t, nil, after)
 }
 
 // notTaken tries the sink again later, or reports it.
@@ -123,11 +153,7 @@ func (r *run) notTaken(it *item, t *scriptix.Transcript, sunk, tries int, err er
 		})
 		return
 	}
-	for _, input := range r.end(it) {
-		o := r.outcome(it, input, StateInterrupted)
-		o.Transcript, o.Err = t, fmt.Errorf("%w %d times: %w", ErrSink, tries, err)
-		r.emit(o, nil)
-	}
+	r.handOver(it, r.end(it), StateInterrupted, t, fmt.Errorf("%w %d times: %w", ErrSink, tries, err), nil)
 }
 
 // sink calls the caller's function, on a goroutine of its own: a test's FailNow

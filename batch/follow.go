@@ -74,9 +74,15 @@ func (r *run) poll() {
 			it := r.jobs[job.ID]
 			r.mu.Unlock()
 			// Taken at once: the workers may be busy for long, and its end must not be reported twice meanwhile.
-			if it != nil && r.take(it) {
-				r.tasks.push(func() { r.observe(it, job, err) })
+			if it == nil || !r.take(it) {
+				continue
 			}
+			if err == nil && job.Transcript != nil {
+				if it.room, it.needs = r.room.Take(job.Transcript); it.room == nil {
+					job.Transcript = nil // its turn comes when there is room
+				}
+			}
+			r.tasks.push(func() { r.observe(it, job, err) })
 		}
 		// One that was added while the watch was ending may have been left out.
 		r.mu.Lock()
@@ -108,6 +114,7 @@ func (r *run) observe(it *item, job *scriptix.Job, err error) {
 		return rec
 	})
 	if err != nil {
+		it.room.Release()
 		r.finish(it, StateInterrupted, errors.Join(ErrLedger, err))
 		return
 	}
@@ -116,5 +123,6 @@ func (r *run) observe(it *item, job *scriptix.Job, err error) {
 		r.deliver(it, job.Transcript, 0, 0) // the poll that found the end brought it along
 		return
 	}
+	it.room.Release()
 	r.advance(it, rec)
 }

@@ -19,7 +19,9 @@ type item struct {
 	inputs []Input // guarded by the run's lock; the first one is sent
 	stage  stage   // guarded by the run's lock
 
-	held     string // the token of the record, once the item has it in hand
+	held     string     // the token of the record, once the item has it in hand
+	room     *step.Held // what its transcript takes, once that is here
+	needs    int64      // more room than any transcript gets at first, where that is known
 	jobID    string
 	source   scriptix.Source
 	attempts int
@@ -192,7 +194,7 @@ func (r *run) advance(it *item, rec Record) {
 		e := &eraser{item: it, inputs: r.end(it), state: StateSkipped}
 		r.tasks.push(func() { r.erase(e, 0) })
 	case step.Collect:
-		r.tasks.push(func() { r.fetch(it, 0) })
+		r.tasks.push(func() { r.collect(it, 0) })
 	case step.End:
 		r.conclude(it, rec)
 	}
@@ -374,13 +376,6 @@ func (r *run) first(it *item) Input {
 
 func (r *run) outcome(it *item, input Input, s State) Outcome {
 	return Outcome{Input: input, Key: it.key, JobID: it.jobID, State: s, Source: it.source, Attempts: it.attempts}
-}
-
-func (r *run) callbackURL(it *item) string {
-	if u := r.first(it).Params.WebhookURL; u != "" {
-		return u
-	}
-	return r.c.CallbackURL()
 }
 
 // refusal is the state of what was not tried because of err.

@@ -19,6 +19,12 @@ type Options struct {
 	// the service do not count.
 	Concurrency int
 
+	// AtHand bounds the memory of the transcripts that are being fetched, decoded,
+	// taken by the Sink, and seen by the loop over Run, in bytes: others wait. Each
+	// counts twice its length as it came, for what was decoded from it. One that is
+	// larger than all of it is alone. Zero: 512 MiB.
+	AtHand int64
+
 	// ResubmitAfter has an unknown outcome sent again, which may be billed a
 	// second time, when no callback has told of its job for so long since the
 	// upload. Zero: never.
@@ -70,7 +76,7 @@ func (o Options) check(ctx context.Context, c *scriptix.Client) error {
 		return errors.New("batch: the client is nil")
 	case o.Erase && errors.Is(c.STT.Delete(ctx, ""), scriptix.ErrUnsupported): // sends nothing
 		return fmt.Errorf("batch: nothing can be erased: %w", c.STT.Delete(ctx, ""))
-	case o.Concurrency < 0 || o.ResubmitAfter < 0 || o.UnknownAfter < 0:
+	case o.Concurrency < 0 || o.AtHand < 0 || o.ResubmitAfter < 0 || o.UnknownAfter < 0:
 		return errors.New("batch: an option is negative; zero stands for its default")
 	}
 	return nil

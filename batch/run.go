@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
+	"github.com/scriptix-io/scriptix-go/internal/step"
 	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
@@ -94,7 +96,8 @@ var (
 // without trying. Other failures of a submit that made no job are tried again for
 // a quarter of an hour, so that an outage stops the batch and does not fail it.
 //
-// It costs two requests per recording, and polls when callbacks do not come. The
+// It costs two requests per recording, and polls when callbacks do not come; one
+// more for a transcript that Options.AtHand has no room for when it comes. The
 // ledger keeps the windows of the client's request budget, so that a restart
 // does not forget the day. What the client sends between runs counts too if it
 // has the budget of [Budget].
@@ -147,6 +150,7 @@ type run struct {
 	inputs  chan Input
 	again   queue[*item]  // to be uploaded, found in the ledger or decided so
 	tasks   queue[func()] // everything else
+	room    *step.Room    // of transcripts on their way to the sink and the consumer
 	watcher *scriptix.Watcher
 	stop    func() // ends OnEvent, and the keeping of the budget
 	out     chan result
@@ -190,7 +194,7 @@ func newRun(ctx context.Context, c *scriptix.Client, o Options) *run {
 		c: c, l: o.Ledger, o: o, id: newToken()[:16], dialect: c.Dialect().String(), always: context.WithoutCancel(ctx),
 		inputs: make(chan Input), again: newQueue[*item](), tasks: newQueue[func()](), watcher: c.STT.NewWatcher(scriptix.WantTranscript()),
 		out: make(chan result), gone: make(chan struct{}),
-		items: make(map[string]*item), jobs: make(map[string]*item), erasing: make(map[*eraser]bool),
+		room: step.NewRoom(cmp.Or(o.AtHand, step.DefaultRoom)), items: make(map[string]*item), jobs: make(map[string]*item), erasing: make(map[*eraser]bool),
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	return r

@@ -167,6 +167,13 @@ func (r *run) upload(it *item, rec Record) step.Sent {
 	return sent
 }
 
+func (r *run) callbackURL(it *item) string {
+	if u := r.first(it).Params.WebhookURL; u != "" {
+		return u
+	}
+	return r.c.CallbackURL()
+}
+
 // insist makes a change durable that cannot be found out again, and tries for as
 // long as the run lasts.
 func (r *run) insist(key string, change func(Record) Record) (Record, error) {

@@ -43,7 +43,8 @@ func (w *work) finish(ctx context.Context, key string) {
 		w.erase(ctx, r)
 		return
 	}
-	fetched := step.Fetch(ctx, w.client, r.JobID, min(r.tries, mostFetches))
+	fetched, held := w.room.Fetch(ctx, w.client, r.JobID, min(r.tries, mostFetches))
+	defer held.Release()
 	if fetched.Transcript == nil {
 		w.notFetched(ctx, r, fetched)
 		return

@@ -67,6 +67,12 @@ type Options struct {
 	// [scriptix.ErrUnsupported] in a dialect that cannot delete.
 	Erase bool
 
+	// AtHand bounds the memory of the transcripts that this process fetches,
+	// decodes, hands to the Sink and stores at once, in bytes: others wait. Each
+	// counts twice its length as it came, for what was decoded from it. One that is
+	// larger than all of it is alone. Zero: 512 MiB.
+	AtHand int64
+
 	// UnknownAfter is how long an unknown outcome waits for its callback before
 	// it is reported. Zero: half an hour, which is longer than the service tries
 	// to deliver one.
@@ -189,7 +195,7 @@ func (o Options) complete() (Options, error) {
 	switch {
 	case len(o.Account) > maxAccount || !utf8.ValidString(o.Account) || !printable(o.Account):
 		return o, fmt.Errorf("fleet: the account %q: printable UTF-8 of up to %d bytes is allowed", o.Account, maxAccount)
-	case o.Concurrency < 0 || o.UnknownAfter < 0 || o.ResubmitAfter < 0:
+	case o.Concurrency < 0 || o.AtHand < 0 || o.UnknownAfter < 0 || o.ResubmitAfter < 0:
 		return o, errors.New("fleet: an option is negative; zero stands for its default")
 	case o.Lease < minLease:
 		return o, fmt.Errorf("fleet: a lease of %v: it has to be at least %v", o.Lease, minLease)

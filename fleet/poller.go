@@ -91,11 +91,14 @@ func (p *poller) ended(ctx context.Context, job *scriptix.Job) {
 	if r.Phase != ledger.Submitted {
 		return // it was this process that told the watcher
 	}
-	if job.Transcript == nil {
-		p.insistObserve(ctx, r, job)
-		return
+	if job.Transcript != nil {
+		if held, _ := p.room.Take(job.Transcript); held != nil {
+			defer held.Release()
+			p.bringHome(ctx, r, job)
+			return
+		}
 	}
-	p.bringHome(ctx, r, job)
+	p.insistObserve(ctx, r, job) // without room for its transcript, that is fetched later
 }
 
 // bringHome finishes a record whose transcript came with the answer that told of

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/internal/rate"
+	"github.com/scriptix-io/scriptix-go/internal/step"
 )
 
 // running is a fleet between Start and Stop.
@@ -116,7 +118,7 @@ func (r *running) startWork(ctx, always context.Context) error {
 	if r.polls, err = f.newClient(); err != nil {
 		return err
 	}
-	r.work = &work{fleet: f, process: r.process, client: client}
+	r.work = &work{fleet: f, process: r.process, client: client, room: step.NewRoom(cmp.Or(f.options.AtHand, step.DefaultRoom))}
 	f.work.Store(r.work)
 	if err := f.store.river.Start(always); err != nil {
 		return err

@@ -19,6 +19,7 @@ type work struct {
 	fleet   *Fleet
 	process *process
 	client  *scriptix.Client
+	room    *step.Room // of transcripts on their way to where they are kept
 
 	mu     sync.Mutex
 	halted time.Time // nothing is uploaded before: the key was refused, or its quota is used up

@@ -25,6 +25,7 @@ type Reading struct {
 	Length   int64                  // of the body as it comes; -1 when unknown
 	Limit    int64                  // of what it holds once decoded
 	Large    func(size int64) error // asked before more than Large is kept of a body, which may become size bytes
+	Room     func(size int64) error // asked before so many bytes in all are kept of a body; nil: nobody is
 	Complete func()                 // called once a JSON object is complete, if more may come; nil: nobody asks
 }
 
@@ -60,7 +61,7 @@ func Read(src io.Reader, how Reading) (Body, error) {
 	switch {
 	case unknown != nil:
 		return Body{Raw: body.Raw}, unknown
-	case errors.Is(err, ErrTooLong), body.end == 0:
+	case Final(err), body.end == 0:
 		return body, err
 	}
 	return body, nil
@@ -203,6 +204,11 @@ func (c *collector) room() ([]byte, error) {
 	size := min(max(c.total, smallPiece), mostPiece)
 	if len(c.pieces) == 0 && c.expect > 0 {
 		size = c.expect + 1 // and room to find the end
+	}
+	if c.how.Room != nil {
+		if err := c.how.Room(c.total + size); err != nil {
+			return nil, err
+		}
 	}
 	piece := make([]byte, 0, size)
 	c.pieces = append(c.pieces, piece)

@@ -70,3 +70,35 @@ func TestGateLetsTheFirstInFirstAndForgetsWhoLeft(t *testing.T) {
 		place.Keep(0)
 	})
 }
+
+func TestWhoIsInAGateGrowsWithoutWaiting(t *testing.T) {
+	t.Parallel()
+	gate := lenient.NewGate(100)
+	first, second := gate.Try(20), gate.Try(30)
+	assert.True(t, first.Grow(70))
+	assert.False(t, second.Grow(31), "there is no more")
+	assert.True(t, second.Grow(10), "it has that")
+	second.Keep(0)
+	assert.True(t, first.Grow(1000), "all of it, for who is alone")
+	assert.Nil(t, gate.Try(1))
+	first.Keep(99)
+	assert.NotNil(t, gate.Try(1))
+}
+
+func TestWhoMustNotWaitIsCalledWhenThereIsRoom(t *testing.T) {
+	t.Parallel()
+	gate := lenient.NewGate(100)
+	place := gate.Queue(60, nil)
+	require.NotNil(t, place)
+	var admitted []*lenient.Place
+	in := func(p *lenient.Place) { admitted = append(admitted, p) }
+	assert.Nil(t, gate.Queue(50, in))
+	assert.Nil(t, gate.Queue(10, in), "the first one comes first")
+	assert.Nil(t, gate.Try(10), "nobody goes before those who wait")
+	assert.Empty(t, admitted)
+	place.Keep(30)
+	require.Len(t, admitted, 2)
+	assert.Nil(t, gate.Try(11))
+	admitted[0].Keep(0)
+	assert.NotNil(t, gate.Try(60))
+}

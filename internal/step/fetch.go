@@ -21,6 +21,7 @@ type Fetched struct {
 	Transcript *scriptix.Transcript
 	Failed     *scriptix.JobFailedError // the job that was announced as done has failed
 	Err        error
+	Needs      int64 // the room to ask for before the same is tried again: see [Held.Fetch]
 
 	stopped bool
 	tries   int
