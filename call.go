@@ -156,7 +156,7 @@ func (a attempt) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := a.send(watchdog, req)
 	returned = true
 	if err == nil {
-		err = settle(resp)
+		err = transport.Settle(resp)
 	}
 	if err != nil {
 		if cause := watchdog.Stalled(x.ctx); cause != nil {
@@ -194,28 +194,6 @@ func (a attempt) permit(ctx context.Context) (Permit, error) {
 		return permit, nil
 	}
 	return x.core.breaker.Acquire(ctx, x.call.class)
-}
-
-// settle makes an answer one that http.Client hands on as it came: a body that
-// can be read to its end, and no Location that it would fail on.
-func settle(resp *http.Response) error {
-	if resp == nil {
-		return errors.New("the RoundTripper returned neither an answer nor an error")
-	}
-	switch {
-	case resp.Body == nil:
-		resp.Body = http.NoBody
-	case resp.StatusCode == http.StatusSwitchingProtocols:
-		// This body is the connection, which ends with no context.
-		_ = resp.Body.Close()
-		resp.Body = http.NoBody
-	}
-	if location := resp.Header.Get("Location"); location != "" {
-		if _, err := url.Parse(location); err != nil {
-			resp.Header.Del("Location")
-		}
-	}
-	return nil
 }
 
 // send hands the request, with a body opened for this attempt, to the transport.
