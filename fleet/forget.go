@@ -106,7 +106,8 @@ func (s *store) erase(ctx context.Context, tx pgx.Tx, r row) error {
 		return err
 	}
 	earlier := s.sql(`
-		update {s}.scriptix_outcome set job_id = null, rec = case when rec ? 'failure' then jsonb_set(rec, '{failure}', to_jsonb($3::text)) else rec end
+		update {s}.scriptix_outcome set job_id = null, rec =
+			(case when rec ? 'failure' then jsonb_set(rec, '{failure}', to_jsonb($3::text)) else rec end) - array['followed', 'follow_failure']
 		where account = $1 and key = $2`)
 	_, err = tx.Exec(ctx, earlier, s.account, r.Key, noWords)
 	return err

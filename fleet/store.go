@@ -96,7 +96,7 @@ func scanRow(from pgx.Row) (row, error) {
 // of either is replaced: else the record would never move again.
 func encodeRest(r ledger.Record) ([]byte, error) {
 	r.Key, r.Revision, r.Phase, r.Token, r.JobID, r.Owner, r.Due = "", 0, "", "", "", "", time.Time{}
-	for _, text := range []*string{&r.Name, &r.Upload, &r.Sum, &r.Source, &r.Failure} {
+	for _, text := range []*string{&r.Name, &r.Upload, &r.Sum, &r.Source, &r.Failure, &r.FollowFailure} {
 		*text = storable(*text)
 	}
 	return json.Marshal(r)

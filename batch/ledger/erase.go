@@ -70,12 +70,13 @@ func Forgotten(r Record, token string) (Record, error) {
 		return r, fmt.Errorf("%w: it is %s, and only what is over can be forgotten", ErrMoved, r.Phase)
 	}
 	r.Name, r.Failure, r.Upload, r.Sum, r.Owner, r.Token = "", "", "", "", "", token
+	r.Followed, r.FollowFailure = "", ""
 	return r, nil
 }
 
 // forgets reports whether a change only forgets, which is when a token may go.
 func forgets(old, r Record) bool {
-	return r.Phase == old.Phase && !r.Phase.Open() && r.Name == "" && r.Failure == "" && r.Upload == "" && r.Sum == "" && r.Token != ""
+	return r.Phase == old.Phase && !r.Phase.Open() && r.Name == "" && r.Failure == "" && r.Upload == "" && r.Sum == "" && r.Followed == "" && r.FollowFailure == "" && r.Token != ""
 }
 
 // Scrubber is a ledger that keeps what was overwritten until it is scrubbed, as

@@ -47,6 +47,9 @@ type Record struct {
 	Dialect  string `json:"dialect,omitempty"`  // of the API that the job is made in; "" stands for stt
 	Confirm  bool   `json:"confirm,omitempty"`  // a callback said that it failed; a status request is to confirm it
 
+	Followed      string `json:"followed,omitempty"`       // places for which what follows the handing over has succeeded, see [Followed]
+	FollowFailure string `json:"follow_failure,omitempty"` // why that has failed the last time; "" once it succeeds
+
 	Duration    time.Duration `json:"duration_ns,omitempty"` // of the audio; 0 when the service did not say
 	ClaimedAt   time.Time     `json:"claimed_at,omitzero"`
 	SentAt      time.Time     `json:"sent_at,omitzero"`      // when the last byte of the latest upload may have gone out
@@ -100,6 +103,8 @@ func Check(old, r Record) error {
 		return fmt.Errorf("%w: the dialect changed", ErrRule)
 	case old.JobID != "" && r.JobID != old.JobID:
 		return fmt.Errorf("%w: it is bound to job %q", ErrRule, old.JobID)
+	case r.Followed != "" && r.Followed != old.Followed && !r.Phase.handedOver():
+		return fmt.Errorf("%w: followed up while it is %s", ErrRule, r.Phase)
 	case r.JobID == "" && (r.Phase == Submitted || r.Phase.Ended()):
 		return fmt.Errorf("%w: %s without a job", ErrRule, r.Phase)
 	case r.JobID != "" && old.JobID == "" && r.Phase != Submitted && !r.Phase.Ended():

@@ -95,7 +95,7 @@ func Change(old Record, change func(Record) (Record, error)) (r Record, err erro
 		return old, err
 	}
 	r.Revision = old.Revision
-	r.Name, r.Failure = text(r.Name), text(r.Failure)
+	r.Name, r.Failure, r.FollowFailure = text(r.Name), text(r.Failure), text(r.FollowFailure)
 	if err := CheckName(r.JobID); err != nil {
 		return old, err
 	}

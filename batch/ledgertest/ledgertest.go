@@ -64,6 +64,7 @@ func Checks() []Check {
 		{"records come when they are due, the most overdue first, and leased", dueLeased},
 		{"all records are walked over", recordsAll},
 		{"the budget comes back as it was stored", budgetKept},
+		{"what follows the handing over is kept for each place", followedUp},
 		{"what is forgotten is found by its old token no more, and not paid for again", forgotten},
 		{"an ended context stores nothing", contextEnded},
 		{"a closed ledger says so", closed},
