@@ -5,9 +5,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/dialect"
@@ -186,8 +184,8 @@ type Glossary struct {
 	Name string
 }
 
-// List yields the models, and one last error where a page cannot be had. It costs
-// one request for each hundred. [ErrForbidden] says that the key lacks the
+// List yields the models, each once, and one last error where a page cannot be had,
+// or after 10,000. It costs one request for each hundred. [ErrForbidden] says that the key lacks the
 // permission custom_models:read.
 //
 // API: GET /api/v3/custom_models
@@ -198,8 +196,8 @@ func (s *ModelService) List(ctx context.Context) iter.Seq2[Model, error] {
 	return list(ctx, s.core, "models.list", "custom_models", dialect.ReadModels, func(m dialect.Model) Model { return Model(m) })
 }
 
-// List yields the glossaries, and one last error where a page cannot be had. It
-// costs one request for each hundred. The glossaries of /api/v4, which are
+// List yields the glossaries, each once, and one last error where a page cannot be
+// had, or after 10,000. It costs one request for each hundred. The glossaries of /api/v4, which are
 // pairs for translation, are not among them.
 //
 // API: GET /api/v3/glossaries
@@ -210,10 +208,8 @@ func (s *GlossaryService) List(ctx context.Context) iter.Seq2[Glossary, error] {
 	return list(ctx, s.core, "glossaries.list", "glossaries", dialect.ReadGlossaries, func(g dialect.Glossary) Glossary { return Glossary(g) })
 }
 
-// list yields what a call lists, page by page. A service that ignores the page
-// sends the same one again, so a repeated one ends the list, as the total does.
+// list yields what a call lists, page by page.
 func list[W comparable, T any](ctx context.Context, c *core, op, path string, read func([]byte) ([]W, int, error), item func(W) T) iter.Seq2[T, error] {
-	const perPage = 100
 	return func(yield func(T, error) bool) {
 		var none T
 		switch {
@@ -224,31 +220,21 @@ func list[W comparable, T any](ctx context.Context, c *core, op, path string, re
 			yield(none, invalid(op, "context", "is nil; use context.Background"))
 			return
 		}
-		var before []W
-		for page, seen := 1, 0; ; page++ {
-			query := url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(perPage)}}
-			k := call{op: op, method: http.MethodGet, path: []string{path}, query: query, class: ClassPoll}
+		for pages := (dialect.Pages[W]{Parse: read}); pages.More(); {
+			k := call{op: op, method: http.MethodGet, path: []string{path}, query: pages.Query(), class: ClassPoll}
 			ans, err := c.send(ctx, k)
 			if err != nil {
 				yield(none, err)
 				return
 			}
-			items, total, err := read(ans.body)
-			if err != nil {
-				yield(none, c.badAnswer(k, ans, err))
-				return
-			}
-			if len(items) == 0 || slices.Equal(items, before) {
-				return
-			}
-			before = items
+			items, err := pages.Read(ans.body)
 			for _, i := range items {
 				if !yield(item(i), nil) {
 					return
 				}
 			}
-			seen += len(items)
-			if seen >= total && total >= 0 || total < 0 && len(items) < perPage {
+			if err != nil {
+				yield(none, c.badAnswer(k, ans, err))
 				return
 			}
 		}

@@ -297,6 +297,53 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
+func TestAListEndsThoughTheServiceNeverSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		first func(page int) int // the first id of a page
+		total string             // a member of the answer, or none
+		items int
+		asked int
+		bad   bool
+	}{
+		"the page is ignored":                    {func(int) int { return 0 }, "", 100, 2, false},
+		"the page is ignored, and there are 300": {func(int) int { return 0 }, `"total_results":300,`, 100, 2, true},
+		"the pages overlap":                      {func(page int) int { return min(page-1, 3) * 50 }, "", 250, 5, false},
+		"the pages overlap, and there are 250":   {func(page int) int { return (page - 1) * 50 }, `"total_results":250,`, 250, 4, false},
+		"each page is new":                       {func(page int) int { return page * 100 }, "", 10_000, 100, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked++
+				page, err := strconv.Atoi(r.URL.Query().Get("page"))
+				assert.NoError(t, err)
+				var models []string
+				for i := range 100 {
+					models = append(models, fmt.Sprintf(`{"id":%d,"model_key":"m"}`, c.first(page)+i))
+				}
+				_, _ = fmt.Fprintf(w, `{"count":100,%s"result":[%s]}`, c.total, strings.Join(models, ","))
+			}))
+			defer server.Close()
+			client, err := scriptix.New("k", scriptix.WithBaseURL(server.URL), scriptix.WithLimits(scriptix.Limits{}))
+			require.NoError(t, err)
+			ids, failed := make(map[string]bool), []error{}
+			for m, err := range client.Models.List(t.Context()) {
+				if err != nil {
+					failed = append(failed, err)
+					continue
+				}
+				assert.False(t, ids[m.ID], "%s comes twice", m.ID)
+				ids[m.ID] = true
+			}
+			assert.Len(t, ids, c.items)
+			assert.Equal(t, c.asked, asked)
+			assert.Equal(t, c.bad, len(failed) == 1 && errors.Is(failed[0], scriptix.ErrBadAnswer), "%v", failed)
+		})
+	}
+}
+
 func TestModelsAndGlossariesAreListedPageByPage(t *testing.T) {
 	t.Parallel()
 	for _, v := range variants() {

@@ -155,6 +155,16 @@ func (w *Watcher) Observe(job Job, ended time.Time) {
 	}
 }
 
+// Hint has jobs asked for now instead of later, as [Client.HintHandler] does: within
+// the budget, and each of them at most every 30 seconds.
+func (w *Watcher) Hint(ids ...string) {
+	for _, id := range ids {
+		if w.err == nil {
+			w.core.waits.Hint(id)
+		}
+	}
+}
+
 // JobTime is how long a job took from its submission to its end, and how long its
 // audio is (0: not known).
 type JobTime struct{ Took, Duration time.Duration }

@@ -34,7 +34,8 @@ func (c *Client) WebhookHandler() http.Handler {
 // of WithWebhook, in the header that a submit asked the service to send or as the
 // path's last element, where a submit puts it too; the answer is 401 without.
 //
-// The error says that there is no secret, or one of less than 16 bytes.
+// The error says that there is no secret, which [WithWebhook] gives, or one of less
+// than 16 bytes.
 func (c *Client) HintHandler() (http.Handler, error) {
 	if c == nil || c.core == nil {
 		return nil, errors.New("scriptix: HintHandler: the client was not made by New")
@@ -43,7 +44,7 @@ func (c *Client) HintHandler() (http.Handler, error) {
 	for _, secret := range c.core.secrets {
 		secrets = append(secrets, secret())
 	}
-	h, err := hint.NewHandler(c.core.waits.Hint, secrets)
+	h, err := hint.NewHandler(func(_ context.Context, jobID string) error { c.core.waits.Hint(jobID); return nil }, secrets)
 	if err != nil {
 		return nil, fmt.Errorf("scriptix: HintHandler: %w", err)
 	}
@@ -61,25 +62,22 @@ func (c *Client) OnEvent(fn func(context.Context, webhook.Event) error) (stop fu
 	return c.core.hooks.add(fn)
 }
 
-// hooks are the functions of OnEvent.
+// hooks are the functions of OnEvent, each told from the others by its address.
 type hooks struct {
 	mu   sync.Mutex
 	list []*hook
 }
 
-type hook struct {
-	fn func(context.Context, webhook.Event) error
-}
+type hook = func(context.Context, webhook.Event) error
 
-func (h *hooks) add(fn func(context.Context, webhook.Event) error) (stop func()) {
-	added := &hook{fn}
+func (h *hooks) add(fn hook) (stop func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.list = append(slices.Clip(h.list), added)
+	h.list = append(slices.Clip(h.list), &fn)
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.list = slices.DeleteFunc(slices.Clone(h.list), func(x *hook) bool { return x == added })
+		h.list = slices.DeleteFunc(slices.Clone(h.list), func(x *hook) bool { return x == &fn })
 	}
 }
 
@@ -88,7 +86,7 @@ func (h *hooks) run(ctx context.Context, e webhook.Event) error {
 	list := h.list
 	h.mu.Unlock()
 	for _, x := range list {
-		if err := x.fn(ctx, e); err != nil {
+		if err := (*x)(ctx, e); err != nil {
 			return err
 		}
 	}

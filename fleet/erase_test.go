@@ -2,7 +2,6 @@ package fleet_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -225,7 +224,7 @@ func TestAJobOfAnotherDialectIsLeftAloneAndNothingIsAskedAboutIt(t *testing.T) {
 		return err == nil && time.Until(r.Due) > time.Minute
 	}, 30*time.Second, 20*time.Millisecond)
 	_, err = other.Transcript(t.Context(), r.Key)
-	require.True(t, errors.Is(err, fleet.ErrNoTranscript), "%v", err)
+	require.ErrorIs(t, err, fleet.ErrNoTranscript)
 	assert.Len(t, s.fake.Requests(), asked)
 	assert.Len(t, s.fake.Jobs(), 1)
 }

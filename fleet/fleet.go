@@ -69,7 +69,15 @@ func New(pool *pgxpool.Pool, o Options) (*Fleet, error) {
 // 200; what cannot be stored is answered with 503 and comes again. It changes
 // this account's records alone. The secrets are one, or several while they are
 // rotated. Every replica behind a load balancer may have one.
+//
+// Where the fleet has a Client whose dialect does not sign its callbacks, it is
+// [Fleet.HintHandler].
 func (f *Fleet) Handler(secrets ...string) (http.Handler, error) {
+	if unsigned, err := f.unsigned(); err != nil {
+		return nil, fmt.Errorf("fleet: Handler: %w", err)
+	} else if unsigned {
+		return f.HintHandler(secrets...)
+	}
 	handler, err := batch.NewHandler(nil, f.ledger, secrets...)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ import (
 var migrationFiles embed.FS
 
 // latestVersion is the version of the tables that this package works on.
-const latestVersion = 2
+const latestVersion = 3
 
 // DefaultSchema is the schema where the tables are unless Options say otherwise.
 const DefaultSchema = "scriptix"

@@ -110,22 +110,33 @@ func (p *pump) adopt(ctx context.Context) error {
 func (p *pump) follow(ctx context.Context, finishes int) error {
 	s := p.fleet.store
 	net := s.sql(`
-		update {s}.scriptix_record set due = clock_timestamp() + make_interval(secs => $2)
-		where (account, key) in (
-			select account, key from {s}.scriptix_record
+		with due as (
+			select account, key, coalesce(due = hinted, false) as hastened from {s}.scriptix_record
 			where account = $1 and due <= now() and phase <> 'claimed' and phase = 'submitted'
 				and rec ->> 'confirm' is null
-			order by due limit $3 for update skip locked)
-		returning ` + rowColumns)
+			order by due limit $3 for update skip locked),
+		following as (
+			update {s}.scriptix_record r set due = clock_timestamp() + make_interval(secs => $2)
+			from due where r.account = due.account and r.key = due.key returning r.*, due.hastened)
+		select ` + rowColumns + `, hastened from following`)
 	rows, err := s.pool.Query(ctx, net, s.account, pollNet.Seconds(), mostJobs)
 	if err != nil {
 		return err
 	}
-	waiting, err := pgx.CollectRows(rows, func(from pgx.CollectableRow) (row, error) { return scanRow(from) })
+	var hinted []string
+	waiting, err := pgx.CollectRows(rows, func(from pgx.CollectableRow) (row, error) {
+		var hastened bool
+		r, err := scanRow(withMore{from, []any{&hastened}})
+		if err == nil && hastened {
+			hinted = append(hinted, r.JobID)
+		}
+		return r, err
+	})
 	if err != nil {
 		return err
 	}
-	p.poller.follow(waiting) //nolint:contextcheck // the watcher's own
+	p.poller.follow(waiting)         //nolint:contextcheck // the watcher's own
+	p.poller.watcher.Hint(hinted...) //nolint:contextcheck // the watcher's own
 	due := s.sql("select " + rowColumns + ` from {s}.scriptix_record
 		where account = $1 and due <= now() and phase <> 'claimed'
 		order by due limit $2 for update skip locked`)

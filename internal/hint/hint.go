@@ -7,6 +7,7 @@
 package hint
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -30,11 +31,11 @@ const (
 )
 
 // NewHandler makes the handler that calls hint with the id of each job that an
-// authentic hint names. It refuses to be made without a secret, or with one that
-// could be guessed.
-func NewHandler(hint func(jobID string), secrets []string) (http.Handler, error) {
+// authentic hint names; its error is a 503, after which the sender tries again. It
+// refuses to be made without a secret, or with one that could be guessed.
+func NewHandler(hint func(ctx context.Context, jobID string) error, secrets []string) (http.Handler, error) {
 	if len(secrets) == 0 {
-		return nil, errors.New("there is no secret; give one with WithWebhook")
+		return nil, errors.New("there is no secret")
 	}
 	h := &handler{hint: hint}
 	for i, secret := range secrets {
@@ -48,7 +49,7 @@ func NewHandler(hint func(jobID string), secrets []string) (http.Handler, error)
 
 type handler struct {
 	secrets [][sha256.Size]byte // so that comparing takes the same time whatever comes
-	hint    func(jobID string)
+	hint    func(ctx context.Context, jobID string) error
 }
 
 // ServeHTTP answers one hint.
@@ -68,8 +69,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status == http.StatusRequestTimeout || status == http.StatusRequestEntityTooLarge {
 		w.Header().Set("Connection", "close") // what is left of the body is not worth reading
 	}
-	if status == http.StatusOK {
-		h.hint(jobID)
+	if status == http.StatusOK && h.hint(r.Context(), jobID) != nil {
+		w.Header().Set("Retry-After", "5")
+		status = http.StatusServiceUnavailable
 	}
 	w.WriteHeader(status)
 }

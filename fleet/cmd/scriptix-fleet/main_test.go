@@ -150,11 +150,16 @@ func TestJobsAreErasedAtTheServiceInTheDialectThatCan(t *testing.T) {
 	assert.Contains(t, stderr, "--dialect session")
 	assert.Empty(t, fake.Requests())
 
-	s.begin("working", "work", "--base-url", fake.URL(), "--root", root, "--dialect", "session", "--erase", "--lease", "2s")
+	s.variables["SCRIPTIX_WEBHOOK_SECRET"] = fake.WebhookSecret()
+	callbacks := s.begin(`callbacks on (\S+)`, "serve", "--listen", "127.0.0.1:0", "--dialect", "session")[1]
+	s.begin("working", "work", "--base-url", fake.URL(), "--webhook-url", "http://"+callbacks+"/hook", "--root", root,
+		"--dialect", "session", "--erase", "--lease", "2s")
 	s.must("enqueue", "-l", "en", "file:a.wav")
 	assert.Contains(t, s.must("outcomes", "--follow", "--count", "1"), `"state":"done"`)
 	require.Len(t, fake.Jobs(), 1)
 	assert.False(t, fake.Jobs()[0].DeletedAt.IsZero())
+	require.NotEmpty(t, fake.Jobs()[0].Deliveries)
+	assert.Equal(t, http.StatusOK, fake.Jobs()[0].Deliveries[0].Status, "the callback was taken as a hint")
 }
 
 func get(t *testing.T, url string) string {

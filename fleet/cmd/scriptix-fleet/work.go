@@ -129,6 +129,7 @@ func waitWithMetrics(ctx context.Context, e *env, address string, f *fleet.Fleet
 type serveCmd struct {
 	database
 	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to receive callbacks on (${default}). TLS is the load balancer's."`
+	Dialect string `enum:"stt,session" default:"stt" env:"SCRIPTIX_DIALECT" placeholder:"DIALECT" help:"API that the workers speak: the callbacks of stt are signed and tell of ends, those of session have jobs asked for sooner (${default})."`
 	Metrics string `placeholder:"ADDR" help:"Serve metrics for Prometheus on this address."`
 }
 
@@ -136,6 +137,7 @@ type serveCmd struct {
 func (*serveCmd) Help() string {
 	return `Examples:
   scriptix-fleet serve --listen 0.0.0.0:8080
+  scriptix-fleet serve --listen 0.0.0.0:8080 --dialect session
   scriptix-fleet serve --listen 127.0.0.1:8080 --metrics 127.0.0.1:9091`
 }
 
@@ -150,7 +152,11 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer done()
-	handler, err := f.Handler(secrets...)
+	receive := f.Handler
+	if c.Dialect == "session" {
+		receive = f.HintHandler
+	}
+	handler, err := receive(secrets...)
 	if err != nil {
 		return usageError{err}
 	}
