@@ -48,6 +48,7 @@ var (
 	ErrRateLimited    = errors.New("scriptix: rate limited")         // 429
 	ErrServer         = errors.New("scriptix: server or gateway")    // 408 and 5xx
 	ErrAudio          = audio.Err                                    // the local file is missing, empty, unreadable or changing
+	ErrOtherAudio     = audio.ErrOther                               // of those, a recording that a resumable upload did not begin with
 	ErrBudget         = budget.ErrNoRoom                             // cannot be sent before the deadline
 	ErrBadAnswer      = errors.New("scriptix: unreadable answer")    // a 2xx that is no answer to the question
 	ErrNotReady       = errors.New("scriptix: result not ready")     // asked for before the job ended

@@ -44,7 +44,8 @@ func OnUploadCreated(fn func(ctx context.Context, token string) error) SubmitOpt
 //
 // The recording must be the one the upload began with. Its size is compared,
 // its modification time where both are known ([File] and [FileFS]), and what it
-// holds if [ExpectDigest] was given then; a difference is [ErrAudio]. The
+// holds if [ExpectDigest] was given then; a difference is [ErrAudio] and, among
+// those, [ErrOtherAudio]. The
 // parameters were fixed when the upload was created: those given to Submit now
 // are not looked at. A token of another service than the client's is
 // [ErrInvalid]. Two processes must not resume one upload at the same time.
@@ -209,13 +210,13 @@ func (t *uploadToken) digest(expected *audio.Digest) (*audio.Digest, error) {
 	d := new(audio.Digest)
 	sum, err := hex.DecodeString(t.SHA256)
 	if copy(d.Sum[:], sum); err != nil || len(sum) != len(d.Sum) {
-		return nil, errors.New("is not what the upload began with: the token's SHA-256 is none")
+		return nil, fmt.Errorf("%w: the token's SHA-256 is none", ErrOtherAudio)
 	}
 	switch {
 	case expected == nil:
 		return d, nil
 	case expected.Sum != d.Sum:
-		return nil, errors.New("is not what the upload began with: its SHA-256 differs")
+		return nil, fmt.Errorf("%w: its SHA-256 differs", ErrOtherAudio)
 	}
 	return expected, nil
 }

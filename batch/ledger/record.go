@@ -40,7 +40,7 @@ type Record struct {
 	Phase    Phase  `json:"phase"`              //
 	JobID    string `json:"job_id,omitempty"`   // once known it never changes
 	Upload   string `json:"upload,omitempty"`   // of a resumable upload, to go on with it
-	Sum      string `json:"sum,omitempty"`      // SHA-256 of the audio that Upload began with, where the key is not made of it
+	Sum      string `json:"sum,omitempty"`      // SHA-256 of the audio that Upload began with, where an earlier version kept one
 	Attempts int    `json:"attempts,omitempty"` // uploads whose last byte may have gone out
 	Source   string `json:"source,omitempty"`   // how the end was learned: "webhook" or "poll"
 	Failure  string `json:"failure,omitempty"`  // why it failed, was rejected or is unknown

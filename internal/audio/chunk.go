@@ -136,13 +136,17 @@ func (p *Part) Open(ctx context.Context, from, size int64) (*Body, error) {
 	return o, nil
 }
 
+// ErrOther is the error of a recording that is another one than a resumable
+// upload began with.
+var ErrOther = errors.New("is not what the upload began with")
+
 // Same reports how a recording differs from the one the upload began with.
 func (x Extent) Same(now Extent) error {
 	switch {
 	case now.Size != x.Size:
-		return fmt.Errorf("is not what the upload began with: it holds %d bytes instead of %d", now.Size, x.Size)
+		return fmt.Errorf("%w: it holds %d bytes instead of %d", ErrOther, now.Size, x.Size)
 	case !now.ModTime.IsZero() && !x.ModTime.IsZero() && !now.ModTime.Equal(x.ModTime):
-		return fmt.Errorf("is not what the upload began with: it was modified at %s", now.ModTime.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%w: it was modified at %s", ErrOther, now.ModTime.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

@@ -24,8 +24,9 @@ type Upload struct {
 	Params scriptix.SubmitParams // its WebhookURL gets the record's token
 
 	// Digest is what the record's key was made of, and what the audio must hold.
-	// Where it is nil the key says nothing of the bytes: they are not hashed while
-	// they are sent, and a resumable upload keeps a checksum of its own.
+	// Where it is nil the key says nothing of the bytes, and nothing is hashed: a
+	// resumable upload goes on with a recording of the same size and, of files, the
+	// same modification time.
 	Digest *scriptix.Digest
 
 	// Whole is called with true once the mark is stored, before the last byte is
@@ -57,7 +58,26 @@ func (u *Upload) submit(ctx context.Context, r ledger.Record) (*scriptix.Job, er
 			return nil, err
 		}
 	}
-	return u.Client.STT.Submit(ctx, u.Audio, params, u.options(r, digest)...)
+	job, err := u.Client.STT.Submit(ctx, u.Audio, params, u.options(r, digest)...)
+	if r.Upload == "" || !errors.Is(err, scriptix.ErrOtherAudio) {
+		return job, err
+	}
+	if r, letGo := u.letGo(ctx, r); letGo {
+		return u.Client.STT.Submit(ctx, u.Audio, params, u.options(r, digest)...)
+	}
+	return nil, err
+}
+
+// letGo forgets an upload that began with another recording, unless all of it may
+// have gone out: then its job may exist.
+func (u *Upload) letGo(ctx context.Context, r ledger.Record) (ledger.Record, bool) {
+	stored, err := u.Store(context.WithoutCancel(ctx), r.Key, func(r ledger.Record) (ledger.Record, error) {
+		if r.Phase != ledger.Claimed || r.Owner != u.Owner {
+			return r, ledger.ErrMoved
+		}
+		return ledger.UploadGone(r, otherAudio, time.Now()), nil
+	})
+	return stored, err == nil
 }
 
 // options are those of one submit: the ledger learns of each step before it is
@@ -102,25 +122,17 @@ func (u *Upload) unmark(ctx context.Context, key string) {
 
 // created keeps the token of a resumable upload before its first byte goes out.
 func (u *Upload) created(ctx context.Context, key, upload string) error {
-	sum := ""
-	if u.Digest == nil {
-		// The key says nothing of the bytes that the upload is to be continued with.
-		digest, err := u.Audio.Digest(ctx, io.Discard)
-		if err != nil {
-			return err
-		}
-		sum = hex.EncodeToString(digest.Sum[:])
-	}
 	return u.change(ctx, key, func(r ledger.Record) (ledger.Record, error) {
-		return ledger.Uploading(r, upload, sum, u.Owner)
+		return ledger.Uploading(r, upload, "", u.Owner)
 	})
 }
+
+const otherAudio = "the recording is not what its upload began with"
 
 // resumed makes an interrupted upload this owner's. One that began with other
 // audio is let go, unless all of it may have gone out.
 func (u *Upload) resumed(ctx context.Context, r ledger.Record) (ledger.Record, *scriptix.Digest, error) {
-	const changed = "the recording is not what its upload began with"
-	digest, differs := u.Digest, false
+	digest, differs := u.Digest, false // a sum is that of an earlier version
 	if r.Sum != "" {
 		read, err := u.Audio.Digest(ctx, io.Discard)
 		if err != nil {
@@ -129,11 +141,11 @@ func (u *Upload) resumed(ctx context.Context, r ledger.Record) (ledger.Record, *
 		digest, differs = &read, hex.EncodeToString(read.Sum[:]) != r.Sum
 	}
 	if differs && r.Phase != ledger.Claimed {
-		return r, nil, fmt.Errorf("%w: %q: %s", scriptix.ErrAudio, u.Audio.Name(), changed)
+		return r, nil, fmt.Errorf("%w: %q: %s", scriptix.ErrAudio, u.Audio.Name(), otherAudio)
 	}
 	stored, err := u.Store(context.WithoutCancel(ctx), r.Key, func(r ledger.Record) (ledger.Record, error) {
 		if differs {
-			return ledger.UploadGone(r, changed, time.Now()), nil
+			return ledger.UploadGone(r, otherAudio, time.Now()), nil
 		}
 		return ledger.Uploading(r, r.Upload, r.Sum, u.Owner)
 	})

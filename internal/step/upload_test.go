@@ -1,11 +1,16 @@
 package step_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,7 +154,7 @@ func half(t *testing.T, fake *scriptixtest.Server, c *scriptix.Client, l batch.L
 	})
 	require.NoError(t, err)
 	require.NotEmpty(t, r.Upload)
-	require.NotEmpty(t, r.Sum)
+	require.Empty(t, r.Sum, "nothing is hashed")
 	return r
 }
 
@@ -162,7 +167,7 @@ func TestAnUploadGoesOnWithTheSameAudioAlone(t *testing.T) {
 		files int
 	}{
 		"the same":    {scriptix.Bytes("a.wav", audio), step.JobMade, 1},
-		"another one": {scriptix.Bytes("a.wav", append(wav(3<<20-1), 'y')), step.JobMade, 2},
+		"another one": {scriptix.Bytes("a.wav", wav(3<<20+1)), step.JobMade, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,16 +193,104 @@ func TestAnUploadGoesOnWithTheSameAudioAlone(t *testing.T) {
 	}
 }
 
+// counted is audio of which it is known how much was read.
+func counted(data []byte, read *atomic.Int64) scriptix.Audio {
+	return scriptix.Opener("a.wav", int64(len(data)), func(_ context.Context, offset int64) (io.ReadCloser, error) {
+		return io.NopCloser(io.TeeReader(bytes.NewReader(data[offset:]), counter{read})), nil
+	})
+}
+
+type counter struct{ n *atomic.Int64 }
+
+func (c counter) Write(p []byte) (int, error) {
+	c.n.Add(int64(len(p)))
+	return len(p), nil
+}
+
+func TestWithoutAContentKeyNothingIsReadButWhatIsSent(t *testing.T) {
+	t.Parallel()
+	audio := wav(3 << 20)
+	t.Run("at once", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			fake := scriptixtest.New(t, scriptixtest.InMemory())
+			l, r := claimed(t)
+			var read atomic.Int64
+			sent := upload(newClient(t, fake, scriptix.WithResumableAbove(1000)), l, counted(audio, &read)).Send(t.Context(), r)
+			require.NoError(t, sent.Err)
+			assert.Equal(t, step.JobMade, sent.Kind)
+			assert.Equal(t, int64(len(audio)), read.Load())
+		})
+	})
+	t.Run("after a cut", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			fake := scriptixtest.New(t, scriptixtest.InMemory())
+			client := newClient(t, fake, scriptix.WithResumableAbove(1000))
+			l, r := claimed(t)
+			var read atomic.Int64
+			r = half(t, fake, client, l, r, counted(audio, &read))
+			assert.LessOrEqual(t, read.Load(), int64(len(audio)))
+			read.Store(0)
+			sent := upload(client, l, counted(audio, &read)).Send(t.Context(), r)
+			require.NoError(t, sent.Err)
+			assert.Less(t, read.Load(), int64(len(audio)), "what the service holds is not read again")
+			assert.Len(t, fake.Jobs(), 1)
+			assert.Equal(t, hex.EncodeToString(sum256(audio)), fake.Jobs()[0].SHA256)
+		})
+	})
+}
+
+func sum256(data []byte) []byte {
+	sum := sha256.Sum256(data)
+	return sum[:]
+}
+
+// An earlier version kept a checksum of what an upload began with: that is still
+// looked at.
+func TestAChecksumOfAnEarlierVersionHolds(t *testing.T) {
+	t.Parallel()
+	audio := wav(3 << 20)
+	for name, files := range map[string]int{"the same": 1, "another one of the same size": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				client := newClient(t, fake, scriptix.WithResumableAbove(1000))
+				l, r := claimed(t)
+				r = half(t, fake, client, l, r, scriptix.Bytes("a.wav", audio))
+				r, err := l.Apply(t.Context(), r.Key, func(r ledger.Record) (ledger.Record, error) {
+					return ledger.Uploading(r, r.Upload, hex.EncodeToString(sum256(audio)), "me")
+				})
+				require.NoError(t, err)
+				now := audio
+				if files == 2 {
+					now = append(wav(3<<20-1), 'y')
+				}
+				sent := upload(client, l, scriptix.Bytes("a.wav", now)).Send(t.Context(), r)
+				require.NoError(t, sent.Err)
+				assert.Len(t, fake.Jobs(), 1)
+				assert.Equal(t, hex.EncodeToString(sum256(now)), fake.Jobs()[0].SHA256)
+			})
+		})
+	}
+}
+
 func TestAnUploadThatMayBeAllOutIsNotLetGoThoughItsFileChanged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := scriptixtest.New(t, scriptixtest.InMemory())
 		client := newClient(t, fake, scriptix.WithResumableAbove(1000))
 		l, r := claimed(t)
-		r = half(t, fake, client, l, r, scriptix.Bytes("a.wav", wav(5000)))
+		path := filepath.Join(t.TempDir(), "a.wav")
+		require.NoError(t, os.WriteFile(path, wav(5000), 0o600))
+		r = half(t, fake, client, l, r, scriptix.File(path))
 		require.Equal(t, ledger.Sent, r.Phase)
-		sent := upload(client, l, scriptix.Bytes("a.wav", append(wav(4999), 'y'))).Send(t.Context(), r)
+		require.NoError(t, os.WriteFile(path, append(wav(4999), 'y'), 0o600))
+		require.NoError(t, os.Chtimes(path, time.Time{}, time.Now().Add(time.Hour)))
+		sent := upload(client, l, scriptix.File(path)).Send(t.Context(), r)
 		require.ErrorIs(t, sent.Err, scriptix.ErrAudio)
+		require.ErrorIs(t, sent.Err, scriptix.ErrOtherAudio)
 		assert.Equal(t, step.Refused, sent.Kind)
 		missing := scriptix.File(filepath.Join(t.TempDir(), "gone.wav"))
 		sent = upload(client, l, missing).Send(t.Context(), r)
