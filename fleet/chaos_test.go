@@ -74,9 +74,14 @@ func TestNothingIsPaidForTwiceOrLostThoughProcessesAndTheDatabaseAreKilled(t *te
 	c := newChaos(t)
 	keys := c.enqueue(*chaosRecordings)
 	began := time.Now()
+	vigil, early := c.keepVigil(), c.read()
 	last := c.rampage(len(keys), began)
 	c.calmDown(last)
 	outcomes := c.outcomes(len(keys))
+	early.compare(c)
+	longest := vigil.end()
+	assert.Less(t, longest, 60*time.Second-c.role.Lease, "a record was the dead's for too long")
+	t.Logf("at most %v after their lease a record was the dead's", longest.Round(100*time.Millisecond))
 	c.check(keys, outcomes)
 	refused, perMinute, concurrent := c.service.usage()
 	t.Logf("seed %d, %s: %d recordings in %v, %d kills (%d while more than half were open), %d restarts; %d requests in a minute of %d, %d at once of %d, %d refused",
@@ -205,23 +210,6 @@ func (c *chaos) rampage(n int, began time.Time) (last time.Time) {
 	}
 	c.t.Logf("the last of %d kills fell after %v", c.kills, time.Since(began).Round(time.Second))
 	return time.Now()
-}
-
-// calmDown checks that soon nothing is in the hands of the dead.
-func (c *chaos) calmDown(last time.Time) {
-	const orphans = `
-		select count(*) from scriptix.scriptix_record r where phase in ('claimed', 'sent') and owner <> ''
-			and not exists (select from scriptix.scriptix_process where id = r.owner and until > clock_timestamp())`
-	for {
-		var n int
-		require.NoError(c.t, c.pool.QueryRow(c.t.Context(), orphans).Scan(&n))
-		if n == 0 && time.Since(last) > c.role.Lease+time.Second { // by then the last one's lease is over
-			c.t.Logf("nothing was the dead's %v after the last kill", time.Since(last).Round(100*time.Millisecond))
-			return
-		}
-		require.Less(c.t, time.Since(last), 60*time.Second, "%d records are still the dead's", n)
-		time.Sleep(200 * time.Millisecond)
-	}
 }
 
 // outcomes reads the last outcome of each recording, and checks that none comes

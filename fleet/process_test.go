@@ -4,6 +4,7 @@ package fleet_test
 
 import (
 	"context"
+	"flag"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -73,6 +74,44 @@ func TestAWorkerThatIsKilledInMidUploadIsTakenOverSoon(t *testing.T) {
 	assert.Len(t, s.fake.Jobs(), 1)
 }
 
+func TestNothingStaysInTheHandsOfTheDeadWhileABacklogWaitsOnThePlan(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const recordings = 60
+	r := s.role()
+	r.Limits, r.Concurrency = scriptix.Limits{PerMinute: 4, Concurrent: 4}, 6
+	f := newFleet(t, s.pool, fleet.Options{Root: s.root})
+	first := r.begin(t)
+	second := r.begin(t)
+	defer second.kill()
+	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, recordings)))
+	require.NoError(t, err)
+	owned := func() (n int) {
+		const count = "select count(*) from scriptix.scriptix_record where phase in ('claimed', 'sent') and owner <> ''"
+		_ = s.pool.QueryRow(t.Context(), count).Scan(&n)
+		return n
+	}
+	require.Eventually(t, func() bool { return len(s.fake.Jobs()) >= 2 && owned() >= 8 }, 30*time.Second, 20*time.Millisecond,
+		"the minute is used up, and both have begun uploads that wait")
+
+	var owner string
+	require.NoError(t, s.pool.QueryRow(t.Context(), "select id from scriptix.scriptix_process where (info ->> 'pid')::int = $1", first.cmd.Process.Pid).Scan(&owner))
+	first.kill() // who leads, too
+	killed := time.Now()
+	require.Eventually(t, func() bool {
+		var left int
+		const count = "select count(*) from scriptix.scriptix_record where phase in ('claimed', 'sent') and owner = $1"
+		return s.pool.QueryRow(t.Context(), count, owner).Scan(&left) == nil && left == 0
+	}, r.Lease+10*time.Second, 50*time.Millisecond)
+	freed := time.Since(killed)
+	status, err := f.Status(t.Context())
+	require.NoError(t, err)
+	assert.Greater(t, status.Counts[batch.Claimed], recordings/2, "the backlog still waits")
+	t.Logf("nothing was the dead's %v after the kill, with %v", freed.Round(10*time.Millisecond), status.Counts)
+}
+
+var stopSeconds = flag.Int("stop.seconds", 6, "how long the test of a stopped worker stops it, whose lease is two seconds")
+
 func TestAWorkerThatIsStoppedInMidUploadAndGoesOnLaterSendsNoSecondJob(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -83,11 +122,15 @@ func TestAWorkerThatIsStoppedInMidUploadAndGoesOnLaterSendsNoSecondJob(t *testin
 	owner := owned(t, s.pool, "large")
 	s.inFlight(t)
 	first.signal(syscall.SIGSTOP)
+	stopped := time.Now()
 	second := s.role().begin(t)
 	defer second.kill()
 
 	done := await(t, reader, 1)["large"]
 	assert.Equal(t, batch.StateDone, done.State)
+	took := time.Since(stopped)
+	_, err := s.pool.Exec(t.Context(), "select pg_sleep($1)", (time.Duration(*stopSeconds)*time.Second - took).Seconds())
+	require.NoError(t, err)
 	first.signal(syscall.SIGCONT)
 	// It may try until its lease's watch has cut it: nothing else must come of that.
 	require.Eventually(t, func() bool {
@@ -99,6 +142,7 @@ func TestAWorkerThatIsStoppedInMidUploadAndGoesOnLaterSendsNoSecondJob(t *testin
 	first.signal(syscall.SIGTERM)
 	<-first.ended
 	assert.Len(t, s.fake.Jobs(), 1)
+	t.Logf("stopped for %d s; the other worker was done %v after the stop", *stopSeconds, took.Round(time.Millisecond))
 }
 
 func TestTheAnswerOfAWorkerThatWasStoppedBringsNothingBackOfWhatWasForgottenMeanwhile(t *testing.T) {

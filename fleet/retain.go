@@ -42,11 +42,7 @@ func (f *Fleet) retainOnce(ctx context.Context) error {
 		}
 	}
 	if keep.Sources > 0 {
-		erase := s.sql(`
-			update {s}.scriptix_record set rev = rev + 1, source = '', params = null, meta = null, rec = rec - 'name'
-			where account = $1 and source <> '' and phase in ('done', 'failed', 'rejected', 'abandoned')
-				and changed < clock_timestamp() - make_interval(secs => $2)`)
-		if _, err := s.pool.Exec(ctx, erase, s.account, keep.Sources.Seconds()); err != nil {
+		if err := s.eraseSources(ctx, keep.Sources); err != nil {
 			return err
 		}
 	}
@@ -89,4 +85,30 @@ func (f *Fleet) dropTranscripts(ctx context.Context, age time.Duration, conditio
 			}
 		}
 	}
+}
+
+// eraseSources erases what records that are over tell of their sources, in what
+// they say of a failure as well: a source that was refused is named there.
+func (s *store) eraseSources(ctx context.Context, age time.Duration) error {
+	const (
+		over = `account = $1 and source <> '' and phase in ('done', 'failed', 'rejected', 'abandoned')
+			and changed < clock_timestamp() - make_interval(secs => $2)`
+		unnamed = `jsonb_set(told.rec, '{failure}', to_jsonb($3::text))`
+	)
+	// A name with a quotation mark is quoted in a message, so it is not found there as it stands.
+	named := func(record string) string {
+		return `(position(split_part(` + record + `.source, '?', 1) in told.rec ->> 'failure') > 0
+			or position(` + record + `.rec ->> 'name' in told.rec ->> 'failure') > 0 or position('\' in told.rec ->> 'failure') > 0)`
+	}
+	earlier := s.sql("update {s}.scriptix_outcome told set rec = " + unnamed + " from (select * from {s}.scriptix_record where " + over + `) record
+		where told.account = record.account and told.key = record.key and ` + named("record"))
+	if _, err := s.pool.Exec(ctx, earlier, s.account, age.Seconds(), noWords); err != nil {
+		return err
+	}
+	erase := s.sql(`
+		update {s}.scriptix_record told set rev = rev + 1, source = '', params = null, meta = null,
+			rec = case when ` + named("told") + " then " + unnamed + ` else told.rec end - 'name'
+		where ` + over)
+	_, err := s.pool.Exec(ctx, erase, s.account, age.Seconds(), noWords)
+	return err
 }

@@ -44,6 +44,8 @@ type role struct {
 	Limits      scriptix.Limits
 	Concurrency int
 	Unknown     time.Duration
+	Resumable   bool // all uploads are
+	PollOnly    bool
 	Erase       bool // and speaks the session dialect, which can
 	Verbose     bool
 }
@@ -71,7 +73,7 @@ func (r role) play(ctx context.Context) error {
 	}
 	defer pool.Close()
 	o := fleet.Options{
-		Account: r.Account, Root: r.Root, Lease: r.Lease, Limits: r.Limits, Concurrency: r.Concurrency, UnknownAfter: r.Unknown,
+		Account: r.Account, Root: r.Root, Lease: r.Lease, Limits: r.Limits, Concurrency: r.Concurrency, UnknownAfter: r.Unknown, PollOnly: r.PollOnly,
 		Erase: r.Erase,
 	}
 	if r.Verbose {
@@ -82,6 +84,9 @@ func (r role) play(ctx context.Context) error {
 			opts := []scriptix.Option{scriptix.WithBaseURL(r.Service), scriptix.WithBudget(b)}
 			if r.Erase {
 				opts = append(opts, scriptix.WithDialect(scriptix.DialectSession))
+			}
+			if r.Resumable {
+				opts = append(opts, scriptix.WithResumableAbove(0))
 			}
 			if r.Callback != "" {
 				opts = append(opts, scriptix.WithWebhook(r.Callback, r.Secret))
