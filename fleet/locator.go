@@ -88,8 +88,7 @@ func (f *Fleet) checkLocator(locator string) error {
 	case "":
 		return refuse(locator, "it has no scheme, such as file: or https:")
 	case "https":
-		_, err := parseHTTPS(locator)
-		return err
+		return checkHTTPS(locator)
 	case "file":
 		root := f.options.Root
 		if root == "" && f.options.Client == nil {
@@ -104,19 +103,20 @@ func (f *Fleet) checkLocator(locator string) error {
 	return refuse(locator, "nothing opens the scheme %q", scheme)
 }
 
-// parseHTTPS reads a locator of the scheme https.
-func parseHTTPS(locator string) (*url.URL, error) {
+// checkHTTPS refuses a locator of the scheme https that cannot be opened, or
+// that should not be stored.
+func checkHTTPS(locator string) error {
 	u, err := url.Parse(locator)
 	if err != nil || u.Host == "" || u.Opaque != "" {
-		return nil, refuse(locator, "it is not a URL with a host")
+		return refuse(locator, "it is not a URL with a host")
 	}
 	if u.User != nil {
-		return nil, refuse(locator, "it holds a user's name or a password, which would be stored; use a signed URL, or an Opener of your own")
+		return refuse(locator, "it holds a user's name or a password, which would be stored; use a signed URL, or an Opener of your own")
 	}
 	if u.Fragment != "" {
-		return nil, refuse(locator, "it has a fragment")
+		return refuse(locator, "it has a fragment")
 	}
-	return u, nil
+	return nil
 }
 
 // displayName is what people call a source, and what the service is told.

@@ -18,7 +18,7 @@ func newHTTPSOpener(allowPrivate bool) *httpsOpener {
 }
 
 func (o *httpsOpener) open(ctx context.Context, locator string) (scriptix.Audio, error) {
-	if _, err := parseHTTPS(locator); err != nil {
+	if err := checkHTTPS(locator); err != nil {
 		return scriptix.Audio{}, err
 	}
 	source, err := o.opener.Open(ctx, locator)

@@ -3,7 +3,6 @@
 package fleet_test
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -146,6 +145,6 @@ func TestATakeoverOfAResumableUploadSendsAtMostOneChunkTwice(t *testing.T) {
 	defer service.mu.Unlock()
 	assert.Equal(t, 1, service.uploads)
 	assert.LessOrEqual(t, service.largest, int64(chunk))
-	assert.LessOrEqual(t, service.sent, int64(size+chunk), fmt.Sprintf("%d bytes for %d", service.sent, size))
+	assert.LessOrEqual(t, service.sent, int64(size+chunk), "%d bytes for %d", service.sent, size)
 	t.Logf("%.1f MiB were sent for %d, the job was there %v after the kill", float64(service.sent)/(1<<20), size>>20, time.Since(killed).Round(time.Millisecond))
 }
