@@ -180,9 +180,12 @@ func (r *running) shut(ctx context.Context) (err error) {
 	f.budget.closeClass(rate.Submit, errStopping)
 	if r.started.Load() {
 		if err = f.store.river.Stop(ctx); err != nil {
+			inHand := len(r.process.working()) > 0
 			r.process.cutAll(errStopping)
 			limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerGrace)
-			_ = f.store.river.StopAndCancel(limited)
+			if cutErr := f.store.river.StopAndCancel(limited); cutErr == nil && !inHand {
+				err = nil // ctx was over, but there was nothing to cut
+			}
 			cancel()
 		}
 	}
