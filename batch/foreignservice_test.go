@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -40,8 +39,8 @@ type foreign struct {
 	cut     map[string]bool // tokens whose connection was cut while a form arrived: its rest may lie in the socket
 	times   []time.Time     // of all requests
 	refused int
-	calm    bool // no more faults
-	busy    atomic.Bool
+	calm    bool        // no more faults
+	busy    atomic.Bool // a 429 is still to come
 }
 
 type foreignJob struct {
@@ -59,19 +58,13 @@ type foreignUpload struct {
 	job      string
 }
 
-// report is what the test asks of the service.
-type report struct {
-	Jobs             []foreignJob
-	Whole, Cut       map[string]bool
-	Requests, Most   int // Most: in any minute
-	Refused, Uploads int
-}
-
-func newForeign(ctx context.Context, secret string, lose bool, limit int) *foreign {
-	return &foreign{
-		ctx: ctx, secret: secret, lose: lose, limit: limit, random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)),
+func newForeign(ctx context.Context, k killing) *foreign {
+	s := &foreign{
+		ctx: ctx, secret: k.Secret, lose: k.Lose, limit: k.Limit, random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)),
 		jobs: make(map[string]*foreignJob), uploads: make(map[string]*foreignUpload), whole: make(map[string]bool), cut: make(map[string]bool),
 	}
+	s.busy.Store(k.Busy)
+	return s
 }
 
 // strikes reports whether a fault happens, which one time in twenty it does.
@@ -146,7 +139,7 @@ func (s *foreign) submit(w http.ResponseWriter, r *http.Request) {
 	s.whole[tokenIn(fields["webhook_url"])] = true
 	s.mu.Unlock()
 	switch {
-	case s.strikes() && s.busy.CompareAndSwap(false, true): // once, because each halves the minute
+	case s.strikes() && s.busy.CompareAndSwap(true, false): // once, because each halves the minute
 		w.Header().Set("Retry-After", "1")
 		answer(w, http.StatusTooManyRequests, `{"error":"RATE_LIMIT_EXCEEDED"}`)
 		return
@@ -337,33 +330,6 @@ func (s *foreign) call(job foreignJob) {
 		}
 		time.Sleep(min(200*time.Millisecond<<min(try, 5), 2*time.Second))
 	}
-}
-
-// control answers the test, and is no part of the service.
-func (s *foreign) control(w http.ResponseWriter, _ *http.Request, what string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if what == "redeliver" {
-		s.calm = true
-		for _, job := range s.jobs {
-			go s.call(*job)
-		}
-		return
-	}
-	r := report{Whole: s.whole, Cut: s.cut, Requests: len(s.times), Refused: s.refused, Uploads: len(s.uploads)}
-	for _, job := range s.jobs {
-		r.Jobs = append(r.Jobs, *job)
-	}
-	for i, at := range s.times {
-		n := 0
-		for _, later := range s.times[i:] {
-			if later.Sub(at) <= time.Minute {
-				n++
-			}
-		}
-		r.Most = max(r.Most, n)
-	}
-	_ = json.NewEncoder(w).Encode(r)
 }
 
 func readForm(r *http.Request) (fields map[string]string, audio []byte, err error) {

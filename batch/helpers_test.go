@@ -2,6 +2,7 @@ package batch_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"path/filepath"
 	"testing"
@@ -26,8 +27,9 @@ func newPath(t *testing.T) string {
 	return filepath.Join(t.TempDir(), "ledger")
 }
 
+// newRecord is a record that waits to be sent. Its token is like no other record's, as the runs of one process want it.
 func newRecord(key string) batch.Record {
-	return batch.Record{Key: key, Name: key + ".wav", Token: "token of " + key, Phase: batch.Claimed, ClaimedAt: time.Now().UTC().Truncate(time.Millisecond)}
+	return batch.Record{Key: key, Name: key + ".wav", Token: "token of " + key + " " + rand.Text(), Phase: batch.Claimed, ClaimedAt: time.Now().UTC().Truncate(time.Millisecond)}
 }
 
 func claim(ctx context.Context, t *testing.T, l batch.Ledger, key string) batch.Record {

@@ -625,7 +625,7 @@ func TestAJobOfAnotherRecordIsRefused(t *testing.T) {
 		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
 		claim(t.Context(), t, l, "a")
-		claim(t.Context(), t, l, "b")
+		token := claim(t.Context(), t, l, "b").Token
 		move(t.Context(), t, l, "a", func(r *batch.Record) { r.Phase, r.JobID = batch.Submitted, "job a" })
 		h, err := batch.NewHandler(c, l, "secret")
 		require.NoError(t, err)
@@ -640,7 +640,7 @@ func TestAJobOfAnotherRecordIsRefused(t *testing.T) {
 		done := func(id string) string {
 			return `{"event":"transcription.completed","data":{"id":"` + id + `","status":"completed"}}`
 		}
-		assert.Equal(t, 200, post("token of b", done("job a")), "it is known whose job it is, whatever the token says")
+		assert.Equal(t, 200, post(token, done("job a")), "it is known whose job it is, whatever the token says")
 		b, err := l.Get(t.Context(), batch.ByKey, "b")
 		require.NoError(t, err)
 		assert.Equal(t, batch.Claimed, b.Phase)
@@ -648,13 +648,13 @@ func TestAJobOfAnotherRecordIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, batch.Completed, a.Phase)
 		assert.Equal(t, 200, post("nobody's", done("parked")))
-		assert.Equal(t, 200, post("token of b", `{"event":"account.changed"}`))
-		assert.Equal(t, 200, post("token of b", done("job b")))
+		assert.Equal(t, 200, post(token, `{"event":"account.changed"}`))
+		assert.Equal(t, 200, post(token, done("job b")))
 		b, err = l.Get(t.Context(), batch.ByKey, "b")
 		require.NoError(t, err)
 		assert.Equal(t, "job b", b.JobID)
 		require.NoError(t, l.Close())
-		assert.Equal(t, 503, post("token of b", done("job b")), "what cannot be stored comes again")
+		assert.Equal(t, 503, post(token, done("job b")), "what cannot be stored comes again")
 		_, err = batch.NewHandler(c, l)
 		require.ErrorIs(t, err, webhook.ErrNoSecret)
 	})

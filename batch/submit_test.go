@@ -168,9 +168,7 @@ func TestNoErrorOrRecordShowsTheTokenThatTheServiceQuotes(t *testing.T) {
 		in := recording(t, 1)
 		in.Key = "k"
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 422, Times: -1, Body: `{"message":"bad"}`})
-		_, _, err := l.Claim(t.Context(), newRecord("k"))
-		require.NoError(t, err)
-		secret := newRecord("k").Token
+		secret := claim(t.Context(), t, l, "k").Token
 		fake.ClearFaults()
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 422, Body: `{"message":"cannot reach ` + secret + `","details":{"webhook_url":"?scriptix_token=` + secret + `"}}`})
 		o := one(t, collect(t.Context(), c, only(in), batch.Options{Ledger: l}))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -10,7 +11,19 @@ import (
 // TestMain lets the scripts run the program as a process of its own, which can
 // be killed.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"scriptix": main})
+	testscript.Main(patient{m}, map[string]func(){"scriptix": main})
+}
+
+// patient runs more tests at once than there are processors, because a script waits
+// for its processes far longer than they compute. A -parallel of the command line
+// comes later, and so takes precedence.
+type patient struct{ tests testscript.TestingM }
+
+func (p patient) Run() int {
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	return p.tests.Run()
 }
 
 // TestScripts runs testdata/script: what a user types, and what comes of it.
