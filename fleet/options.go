@@ -95,7 +95,9 @@ type Options struct {
 
 	// PollOnly does without LISTEN, which a pooler such as PgBouncer in
 	// transaction mode does not pass on. What is noticed at once otherwise then
-	// takes up to a second.
+	// takes up to a second. PgBouncer before 1.21 also needs pgx to do without
+	// named statements: default_query_exec_mode=cache_describe in the pool's URL.
+	// Migrate needs a direct connection, because its lock is a session's.
 	PollOnly bool
 
 	// Logger is told what an operator should know. Nil: silent.

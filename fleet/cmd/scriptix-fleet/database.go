@@ -20,6 +20,7 @@ type database struct {
 	DatabaseURLFile string `name:"database-url-file" placeholder:"FILE" help:"File that holds the database's URL."`
 	Schema          string `default:"scriptix" help:"Schema of the tables (${default})."`
 	Account         string `default:"default" help:"Whose key, budget and records (${default})."`
+	PollOnly        bool   `name:"poll-only" help:"Do without LISTEN, as behind PgBouncer in transaction mode."`
 	Verbose         bool   `short:"v" help:"Log to standard error what the fleet does."`
 }
 
@@ -56,7 +57,7 @@ func (d *database) open(ctx context.Context, e *env, o fleet.Options) (*fleet.Fl
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Schema, o.Account, o.Logger = d.Schema, d.Account, d.logger(e)
+	o.Schema, o.Account, o.PollOnly, o.Logger = d.Schema, d.Account, d.PollOnly, d.logger(e)
 	f, err := fleet.New(pool, o)
 	if err != nil {
 		pool.Close()
