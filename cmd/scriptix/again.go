@@ -173,7 +173,7 @@ func (t *transcription) entriesJudge(memory *settings) *judge {
 	if err != nil {
 		out = t.flags.Out
 	}
-	return &judge{ledger: t.ledger, files: t.files, out: out, now: *memory, flags: &paramFlags{}, resume: true}
+	return &judge{ledger: t.ledger, files: t.files, out: out, now: *memory, flags: &paramFlags{}, resume: true, batch: t.flags}
 }
 
 // apply finds the recordings, asks, and changes their records.

@@ -28,6 +28,7 @@ type transcription struct {
 	view   progress
 	health *health
 	causes *causes
+	execs  *execs
 
 	mu       sync.Mutex
 	waiting  map[string][]*entry // by key, those fed and not yet reported
@@ -37,9 +38,11 @@ type transcription struct {
 	finished []*entry
 	counts   map[batch.State]int
 	refused  int
-	hinted   map[string]bool
-	halted   error // why nothing more is sent: every other recording would fail the same way
-	sent     hours
+
+	execFailed, execOpen int // programs of --exec
+	hinted               map[string]bool
+	halted               error // why nothing more is sent: every other recording would fail the same way
+	sent                 hours
 
 	bad     []string // what the trees hold that is no recording, told at the end
 	leftOut string   // and what was left out of them
@@ -166,7 +169,9 @@ func (t *transcription) run(ctx context.Context, list []recording, judge *judge)
 		Ledger: t.ledger, Concurrency: t.flags.Jobs, ResubmitAfter: t.flags.ResubmitAfter, Sink: t.sink, Erase: t.flags.Erase,
 		OnProgress: t.sending, OnRetry: func(_ batch.Input, err error, after time.Duration) { t.health.retried(err, after) },
 	}
+	t.execs = newExecs(ctx, t)
 	err := t.consume(ctx, batch.Run(ctx, t.client, t.feed(ctx, list), options))
+	t.execs.wait()
 	stop()
 	t.causes.flush(true)
 	t.view.close()
@@ -198,6 +203,12 @@ func (t *transcription) sending(in batch.Input, sent, total int64) {
 func (t *transcription) feed(ctx context.Context, list []recording) iter.Seq[batch.Input] {
 	return func(yield func(batch.Input) bool) {
 		for _, r := range list {
+			if r.owed {
+				o := batch.Outcome{Key: r.entry.record(), State: batch.StateSkipped}
+				o.JobID = t.jobOf(ctx, o)
+				t.report(r.entry, o)
+				continue
+			}
 			if err := t.halting(); err != nil {
 				t.reject(r, err)
 				continue
@@ -280,7 +291,7 @@ func (t *transcription) consume(ctx context.Context, outcomes iter.Seq[batch.Out
 		if one == nil {
 			return fmt.Errorf("an outcome came for no recording, of key %s", o.Key)
 		}
-		if o.State == batch.StateSkipped {
+		if o.State == batch.StateSkipped && !(t.flags.follows(one, t.recordOf(ctx, o)) && one.takenAway()) {
 			o = t.complete(ctx, one, o)
 		}
 		t.report(one, o)
@@ -339,9 +350,14 @@ func (t *transcription) jobOf(ctx context.Context, o batch.Outcome) string {
 	if o.JobID != "" {
 		return o.JobID
 	}
+	return t.recordOf(ctx, o).JobID
+}
+
+// recordOf is the record of an outcome; the zero record if it cannot be read.
+func (t *transcription) recordOf(ctx context.Context, o batch.Outcome) batch.Record {
 	r, err := t.ledger.Get(ctx, batch.ByKey, o.Key)
 	if err != nil {
-		return ""
+		return batch.Record{}
 	}
-	return r.JobID
+	return r
 }

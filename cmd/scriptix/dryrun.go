@@ -32,6 +32,7 @@ type rehearsal struct {
 	fetch   int
 	follow  int
 	refuse  int
+	execs   int // recordings that the program of --exec would be run for
 }
 
 // rehearsed is a verdict as --json prints it.
@@ -41,6 +42,7 @@ type rehearsed struct {
 	Why     string  `json:"why,omitempty"`
 	JobID   string  `json:"job_id,omitempty"`
 	Seconds float64 `json:"duration_seconds,omitempty"`
+	Exec    bool    `json:"exec,omitempty"` // the program of --exec would be run
 }
 
 // dryRun decides about each recording as a run would, and does nothing else.
@@ -95,6 +97,7 @@ func (r *rehearsal) show(ctx context.Context, one recording) error {
 func (r *rehearsal) tell(ctx context.Context, one recording, d decision) error {
 	line := rehearsed{File: one.shown, JobID: d.job}
 	words := ""
+	var err error
 	switch d.verdict {
 	case toRefuse:
 		r.refuse++
@@ -104,46 +107,77 @@ func (r *rehearsal) tell(ctx context.Context, one recording, d decision) error {
 		r.skip++
 		line.Would, line.Why = "skip", "done before"
 		words = "would be skipped, done before"
+		if r.owes(ctx, d, &line) {
+			words += "; --exec would be run"
+		}
 	case toFetch:
 		r.fetch++
 		line.Would, line.Why = "fetch", "its files are missing"
 		words = "would be fetched for 1 request, since files of it are missing"
+		r.owes(ctx, d, &line)
 	case toFollow:
-		words = r.followed(&line, d)
+		if words = r.followed(&line, d); line.Would == "wait" {
+			r.owes(ctx, d, &line)
+		}
 	case toSend:
-		if first, twice := r.keys[d.key]; twice {
-			r.skip++
-			line.Would, line.Why = "skip", "the same recording as "+first
-			words = "would be sent once, with " + oneLine(first)
-			break
-		}
-		r.keys[d.key] = one.shown
-		length, why := r.cmd.silent(ctx, one.path)
-		if why != "" {
-			r.refuse++
-			line.Would, line.Why = "refuse", why
-			words = "would be refused: " + why
-			break
-		}
-		if length == 0 {
-			var err error
-			if length, err = r.length(ctx, one.path); err != nil {
-				return err
-			}
-		}
-		r.send++
-		r.audio.add(length)
-		r.longest = max(r.longest, length)
-		line.Would, line.Seconds = "send", length.Seconds()
-		words = "would be sent, of unknown length"
-		if length > 0 {
-			words = "would be sent, " + hoursText(length)
+		if words, err = r.sending(ctx, one, d, &line); err != nil {
+			return err
 		}
 	}
 	if r.cmd.JSON {
 		return r.env.object(line)
 	}
 	return r.env.printf("%s: %s", oneLine(one.shown), words)
+}
+
+// sending tells of a recording of which nothing was sent yet.
+func (r *rehearsal) sending(ctx context.Context, one recording, d decision, line *rehearsed) (words string, err error) {
+	if first, twice := r.keys[d.key]; twice {
+		r.skip++
+		line.Would, line.Why = "skip", "the same recording as "+first
+		r.owes(ctx, d, line)
+		return "would be sent once, with " + oneLine(first), nil
+	}
+	r.keys[d.key] = one.shown
+	length, why := r.cmd.silent(ctx, one.path)
+	if why != "" {
+		r.refuse++
+		line.Would, line.Why = "refuse", why
+		return "would be refused: " + why, nil
+	}
+	if length == 0 {
+		if length, err = r.length(ctx, one.path); err != nil {
+			return "", err
+		}
+	}
+	r.send++
+	r.owes(ctx, d, line)
+	r.audio.add(length)
+	r.longest = max(r.longest, length)
+	line.Would, line.Seconds = "send", length.Seconds()
+	if length > 0 {
+		return "would be sent, " + hoursText(length), nil
+	}
+	return "would be sent, of unknown length", nil
+}
+
+// owes notes whether the program of --exec would be run for a recording, once
+// that is done.
+func (r *rehearsal) owes(ctx context.Context, d decision, line *rehearsed) bool {
+	if r.cmd.program == nil {
+		return false
+	}
+	rec, err := r.judge.find(ctx, d.key)
+	done := err == nil && rec.Phase == batch.Done
+	if done && (r.cmd.follows(d.entry, rec) || d.verdict == toSkip && !r.cmd.owes(d.entry, rec)) {
+		return false
+	}
+	if d.verdict == toSkip && !done {
+		return false // the ledger was lost, so nothing is known
+	}
+	line.Exec = true
+	r.execs++
+	return true
 }
 
 // followed tells of a recording of which a job was made, or may have been.
@@ -213,6 +247,9 @@ func (r *rehearsal) summary() error {
 		if part.n > 0 || len(parts) == 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.text))
 		}
+	}
+	if r.cmd.program != nil {
+		lines = append(lines, fmt.Sprintf("--exec %s would be run for %s", r.cmd.program.name(), count(r.execs, "recording")))
 	}
 	lines = append(lines, fmt.Sprintf("dry run, nothing was sent: %s; %s to be sent", strings.Join(parts, ", "), r.audio))
 	for _, line := range lines {

@@ -25,6 +25,7 @@ type env struct {
 	stdoutTerminal bool
 	stderrTerminal bool
 
+	groups groups      // programs that were started
 	quiet  bool        // nothing is told but what failed
 	closed atomic.Bool // whoever read the output has gone
 	stop   func()      // ends the program as SIGTERM does

@@ -6,6 +6,7 @@ replace github.com/scriptix-io/scriptix-go => ../..
 
 require (
 	github.com/alecthomas/kong v1.17.0
+	github.com/kballard/go-shellquote v0.0.0-20180428030007-95032a82bc51
 	github.com/muesli/roff v0.1.0
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/scriptix-io/scriptix-go v0.0.0-00010101000000-000000000000

@@ -343,9 +343,9 @@ func lineOf(ts *testscript.TestScript, lines <-chan string, pattern string) stri
 	}
 }
 
-// signal NAME INT|KILL|HUP sends a signal to a process that was spawned.
+// signal NAME INT|TERM|KILL|HUP sends a signal to a process that was spawned.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
-	sig := map[string]os.Signal{"INT": os.Interrupt, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]
+	sig := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]
 	ts.Check(stageOf(ts).spawned[args[0]].cmd.Process.Signal(sig))
 }
 

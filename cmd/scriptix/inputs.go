@@ -28,6 +28,7 @@ type recording struct {
 	spooled bool   // a copy of standard input
 
 	entry *entry // its entry, where that is known before it is looked at
+	owed  bool   // it is done, and a program is still to be run for it
 }
 
 // inputs is what arguments stand for.

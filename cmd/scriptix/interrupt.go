@@ -44,6 +44,7 @@ func interruptible(ctx context.Context, e *env) (context.Context, func()) {
 				cancel()
 			case time.Since(first) >= sameSignal:
 				e.complain("interrupted twice")
+				e.groups.kill()
 				os.Exit(exitInterrupted)
 			}
 		}

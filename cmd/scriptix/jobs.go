@@ -136,6 +136,10 @@ func waitsFor(r batch.Record) string {
 		return "the service"
 	case batch.Completed:
 		return "its transcript to be fetched"
+	case batch.Done:
+		if r.FollowFailure != "" {
+			return "the next run with --exec, which failed: " + plain(r.FollowFailure)
+		}
 	case batch.Failed:
 		return "retry"
 	case batch.Rejected:

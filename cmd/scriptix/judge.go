@@ -25,8 +25,9 @@ type judge struct {
 	again  bool
 	force  bool
 	flat   bool
-	dry    bool // nothing is changed
-	resume bool // only what was begun is gone on with
+	dry    bool        // nothing is changed
+	resume bool        // only what was begun is gone on with
+	batch  *batchFlags // tell whether a program is to be run, and for what
 }
 
 // verdict is what is to happen to a recording.
@@ -278,7 +279,8 @@ func (j *judge) settle(ctx context.Context, r recording, e *entry, key string) d
 	case batch.Done:
 		d.verdict = toFetch
 		// Of a job that was erased, or a recording that was forgotten, nothing can come any more.
-		if e.complete() || !rec.ErasedAt.IsZero() || rec.Name == "" {
+		// A program that was given the files may have taken them elsewhere.
+		if e.complete() || !rec.ErasedAt.IsZero() || rec.Name == "" || j.batch.follows(e, rec) && e.takenAway() {
 			d.verdict = toSkip
 		}
 	case "", batch.Claimed, batch.Rejected:

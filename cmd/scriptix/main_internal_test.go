@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 			"night":    night,
 			"sentas":   sentas,
 			"readme":   readme,
+			"nogroup":  nogroup,
 		},
 	})
 }

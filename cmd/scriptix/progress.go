@@ -20,6 +20,8 @@ type progress interface {
 	// error, without harm to what is shown.
 	printf(format string, args ...any) error
 	complain(format string, args ...any)
+	// line writes a line of another program to standard error as it is.
+	line(text string)
 	// close removes what is shown.
 	close()
 }

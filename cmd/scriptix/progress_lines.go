@@ -86,4 +86,5 @@ func (l *lines) status(s status) {
 }
 
 func (l *lines) printf(format string, args ...any) error { return l.e.printf(format, args...) }
+func (l *lines) line(text string)                        { l.e.say("%s", text) }
 func (l *lines) complain(format string, args ...any)     { l.e.complain(format, args...) }

@@ -23,6 +23,9 @@ type reported struct {
 	Source   string   `json:"source,omitempty"`           // how the end was learned: webhook or poll
 	Attempts int      `json:"attempts,omitempty"`
 	Error    string   `json:"error,omitempty"`
+
+	Exec      string `json:"exec,omitempty"` // what came of the program of --exec, if it was run: done, failed or interrupted
+	ExecError string `json:"exec_error,omitempty"`
 }
 
 // stateRefused is that of a recording which this program would not send.
@@ -46,6 +49,10 @@ func (t *transcription) report(one *entry, o batch.Outcome) {
 	default:
 		why = t.cause(one, o)
 		line.Error = why.text
+	}
+	if rec, owed := t.execs.owed(one, o); owed {
+		t.execs.add(execTask{one: one, key: o.Key, line: line, rec: rec})
+		return
 	}
 	t.tell(line, why)
 }
@@ -92,13 +99,21 @@ func (t *transcription) tell(line reported, why cause) {
 	case t.flags.JSON:
 		t.env.tried(t.env.object(line))
 	case line.State == string(batch.StateDone):
-		t.env.tried(t.view.printf("%s: done, %s", oneLine(line.File), oneLine(together(line.Outputs))))
+		t.env.tried(t.view.printf("%s: done, %s%s", oneLine(line.File), oneLine(together(line.Outputs)), line.afterwards()))
 	case line.State == string(batch.StateSkipped):
-		t.env.tried(t.view.printf("%s: skipped, done before", oneLine(line.File)))
+		t.env.tried(t.view.printf("%s: skipped, done before%s", oneLine(line.File), line.afterwards()))
 	}
 	if why.text != "" && !t.flags.JSON {
 		t.causes.add(line.File, why)
 	}
+}
+
+// afterwards tells of a program that has succeeded; of a failure more is told.
+func (l reported) afterwards() string {
+	if l.Exec == "done" {
+		return "; --exec done"
+	}
+	return ""
 }
 
 // refuse reports a recording that is not sent.
@@ -149,6 +164,7 @@ func (t *transcription) reject(r recording, err error) {
 func (t *transcription) conclude(ctx context.Context, all int, took time.Duration) error {
 	t.mu.Lock()
 	n := t.counts
+	execFailed, execOpen := t.execFailed, t.execOpen
 	t.mu.Unlock()
 	done, skipped := n[batch.StateDone], n[batch.StateSkipped]
 	failed := n[batch.StateFailed] + n[batch.StateRejected] + n[batch.StateUnknown]
@@ -157,17 +173,17 @@ func (t *transcription) conclude(ctx context.Context, all int, took time.Duratio
 	for _, part := range []struct {
 		n    int
 		word string
-	}{{skipped, "skipped"}, {t.refused, "refused"}, {failed, "failed"}, {open, "open"}} {
+	}{{skipped, "skipped"}, {t.refused, "refused"}, {failed, "failed"}, {open, "open"}, {execFailed, "--exec failed"}, {execOpen, "--exec open"}} {
 		if part.n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", part.n, part.word))
 		}
 	}
 	code := exitDone
 	switch {
-	case ctx.Err() != nil && open > 0:
+	case ctx.Err() != nil && open+execOpen > 0:
 		code = exitInterrupted
 		t.env.complain("%s; nothing is lost or paid twice, go on with: %s", t.ending(ctx), t.hint)
-	case failed+open+t.refused > 0:
+	case failed+open+t.refused+execFailed+execOpen > 0:
 		code = exitFailed
 	}
 	for _, line := range t.bad {

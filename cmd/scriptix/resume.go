@@ -82,7 +82,7 @@ func (j *judge) unfinished(ctx context.Context) ([]recording, error) {
 		return nil, err
 	}
 	for _, e := range j.files.entries {
-		if e.Done || e.Gone {
+		if e.Gone || e.Done && j.batch.program == nil {
 			continue
 		}
 		rec, err := j.find(ctx, e.record())
@@ -90,6 +90,11 @@ func (j *judge) unfinished(ctx context.Context) ([]recording, error) {
 			return nil, err
 		}
 		switch {
+		case j.batch.owes(e, rec) && rec.Phase == batch.Done:
+			list = append(list, recording{path: string(e.Path), shown: e.name(), entry: e, owed: true})
+			continue
+		case e.Done:
+			continue
 		case rec.Phase == batch.Failed, rec.Phase == batch.Abandoned:
 			continue // told when it happened; retry and resubmit take it up
 		case rec.Phase == batch.Done && e.complete():

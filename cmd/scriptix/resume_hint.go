@@ -37,6 +37,11 @@ func resumeHint(e *env, s *service, c *callbacks, f *batchFlags) string {
 	if f.Erase {
 		words = append(words, "--erase")
 	}
+	if f.Exec != "" {
+		words = append(words, "--exec", quoted(f.Exec))
+		add("--exec-timeout", f.ExecTimeout.String(), "10m0s")
+		add("--exec-jobs", strconv.Itoa(f.ExecJobs), "2")
+	}
 	if f.EmbedAudio {
 		words = append(words, "--embed-audio")
 	}

@@ -155,6 +155,8 @@ func (s *screen) complain(format string, args ...any) {
 	s.draw("scriptix: " + fmt.Sprintf(format, args...))
 }
 
+func (s *screen) line(text string) { s.draw(text) }
+
 func (s *screen) close() {
 	s.mu.Lock()
 	if s.done {

@@ -36,6 +36,7 @@ type batchFlags struct {
 	Erase         bool          `help:"Erase each job at the service once its transcript is written, where the dialect can (session)."`
 	JSON          bool          `help:"Print one JSON object per recording."`
 
+	execFlags
 	soundFlags
 }
 
@@ -48,7 +49,7 @@ func (f *batchFlags) check() error {
 	case f.Patience < 0:
 		return usage("--patience %v: is negative", f.Patience)
 	}
-	return nil
+	return f.find()
 }
 
 func (f *batchFlags) ledgerPath() string {
@@ -105,7 +106,7 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	if now.Channels != "" && c.Audio == recipeSmall {
 		return usage("--audio small makes one channel of all, and --channels split needs them apart")
 	}
-	j := &judge{out: out, now: now, flags: &c.paramFlags, format: formats, again: c.Again, force: c.Force, flat: c.Flat}
+	j := &judge{out: out, now: now, flags: &c.paramFlags, format: formats, again: c.Again, force: c.Force, flat: c.Flat, batch: &c.batchFlags}
 	if c.DryRun {
 		return c.dryRun(ctx, e, j, in, told)
 	}
