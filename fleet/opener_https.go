@@ -14,7 +14,7 @@ import (
 type httpsOpener struct{ opener *httpsource.Opener }
 
 func newHTTPSOpener(allowPrivate bool) *httpsOpener {
-	return &httpsOpener{httpsource.New(allowPrivate, nil)}
+	return &httpsOpener{httpsource.New(httpsource.Options{AllowPrivate: allowPrivate})}
 }
 
 func (o *httpsOpener) open(ctx context.Context, locator string) (scriptix.Audio, error) {

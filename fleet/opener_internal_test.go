@@ -31,7 +31,7 @@ func TestAnHTTPSSourceIsOneVersionOrRefused(t *testing.T) {
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	o := &httpsOpener{httpsource.New(true, roots)}
+	o := &httpsOpener{httpsource.New(httpsource.Options{AllowPrivate: true, Roots: roots})}
 	t.Cleanup(o.opener.Close)
 	locator := server.URL + "/calls/one.wav?signature=secret"
 
@@ -54,7 +54,7 @@ func TestAnHTTPSSourceIsOneVersionOrRefused(t *testing.T) {
 	_, _, err = audio.Open(t.Context())
 	refused(t, err, "it changed")
 
-	private := &httpsOpener{httpsource.New(false, roots)}
+	private := &httpsOpener{httpsource.New(httpsource.Options{Roots: roots})}
 	_, err = private.open(t.Context(), locator)
 	refused(t, err, "not public")
 }

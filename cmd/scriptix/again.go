@@ -159,7 +159,7 @@ func again(ctx context.Context, e *env, s *service, c *callbacks, f *batchFlags,
 	}
 	var list []recording
 	for _, one := range entries {
-		list = append(list, recording{path: string(one.Path), shown: one.name(), spooled: one.Spooled, entry: one})
+		list = append(list, t.files.recording(one))
 	}
 	return t.run(ctx, list, t.entriesJudge(memory))
 }
@@ -221,7 +221,7 @@ func (j *judge) named(ctx context.Context, name string, up takingUp) (*entry, er
 	for _, e := range j.files.entries {
 		switch {
 		case e.Gone:
-		case string(e.Path) == abs, e.name() == name, filepath.Base(string(e.Path)) == name,
+		case string(e.Path) == abs, e.name() == name, e.base() == name,
 			len(name) >= 8 && (strings.HasPrefix(e.Key, name) || e.record() == name):
 			found = append(found, e)
 		}

@@ -22,6 +22,7 @@ type transcription struct {
 	hint   string // how to go on
 	ledger batch.Ledger
 	files  *manifest
+	fetch  *fetcher
 	judge  *judge
 	client *scriptix.Client
 	hooks  *receiver // nil when jobs are polled
@@ -125,6 +126,7 @@ func (t *transcription) openFiles() (err error) {
 		return err
 	}
 	t.files.sweep(out)
+	t.fetch = newFetcher(t.env, filepath.Dir(t.flags.ledgerPath()), t.flags.AllowPrivate, t.flags.Audio)
 	t.files.sweepSound(t.flags.ledgerPath())
 	return nil
 }
@@ -144,6 +146,7 @@ func (t *transcription) close() {
 	}
 	if t.files != nil {
 		t.files.close()
+		t.fetch.opener.Close()
 	}
 	if t.ledger != nil {
 		if err := t.ledger.Close(); err != nil {
@@ -154,7 +157,7 @@ func (t *transcription) close() {
 
 // run transcribes the recordings and reports each of them.
 func (t *transcription) run(ctx context.Context, list []recording, judge *judge) error {
-	t.judge = judge
+	t.judge, t.fetch.force = judge, judge.force
 	started := time.Now()
 	var size int64
 	for _, r := range list {
@@ -178,7 +181,7 @@ func (t *transcription) run(ctx context.Context, list []recording, judge *judge)
 	for _, one := range t.finished {
 		one.finish()
 	}
-	if saved := t.files.save(t.files.entries...); err == nil {
+	if saved := errors.Join(t.files.save(t.files.entries...), t.files.keepURLs()); err == nil {
 		err = saved
 	}
 	if err != nil {
@@ -213,21 +216,38 @@ func (t *transcription) feed(ctx context.Context, list []recording) iter.Seq[bat
 				t.reject(r, err)
 				continue
 			}
+			if r.remote != nil {
+				r.remote.failed = t.fetch.prepare(ctx, &r)
+			}
 			d := t.judge.decide(ctx, r)
 			if ctx.Err() != nil {
 				return
 			}
-			if in, ok := t.settle(ctx, r, d); ok && !yield(in) {
+			in, ok := t.settle(ctx, r, d)
+			if ok && !yield(in) {
 				return
 			}
-			if !d.changed || t.judge.resume {
-				continue
+			if d.changed && !t.judge.resume {
+				d = t.judge.successor(ctx, r, d.entry)
+				if in, ok = t.settle(ctx, r, d); ok && !yield(in) {
+					return
+				}
 			}
-			d = t.judge.successor(ctx, r, d.entry)
-			if in, ok := t.settle(ctx, r, d); ok && !yield(in) {
-				return
+			if !ok || d.verdict != toSend {
+				t.discard(r, d.entry)
 			}
 		}
+	}
+}
+
+// discard removes the copy of a recording that is not sent after all.
+func (t *transcription) discard(r recording, e *entry) {
+	if r.remote == nil || r.remote.file == "" {
+		return
+	}
+	t.fetch.release(r.remote.file)
+	if e == nil || string(e.Spool) != r.remote.file {
+		_ = os.Remove(r.remote.file) // it is swept by the next run
 	}
 }
 
@@ -242,7 +262,10 @@ func (t *transcription) settle(ctx context.Context, r recording, d decision) (in
 		t.report(d.entry, batch.Outcome{Key: d.key, JobID: d.job, State: batch.StateSkipped})
 		return in, false
 	case toSend:
-		d.entry.length = audioLength(r.path)
+		d.entry.length = r.length()
+		if r.remote != nil {
+			d.entry.remote, d.entry.Spool = r.remote, pathText(r.remote.file)
+		}
 		if err := t.sound(ctx, r, &d); err != nil {
 			if ctx.Err() == nil {
 				t.reject(r, err)
@@ -256,6 +279,8 @@ func (t *transcription) settle(ctx context.Context, r recording, d decision) (in
 	}
 	if info, err := os.Stat(d.entry.source()); err == nil {
 		d.entry.size = info.Size()
+	} else if r.streamed() && r.remote.source != nil {
+		d.entry.size = r.remote.source.Size()
 	}
 	t.mu.Lock()
 	t.waiting[d.key] = append(t.waiting[d.key], d.entry)

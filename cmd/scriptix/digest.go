@@ -16,7 +16,8 @@ type content struct {
 	key           string // of content and parameters
 	sum           string // of the content, by which it is known under others
 	digest        scriptix.Digest
-	before, after fs.FileInfo
+	size          int64       // of what is streamed
+	before, after fs.FileInfo // nil for what is streamed
 }
 
 // digest reads a file once, for its key under the parameters.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type rehearsal struct {
 	cmd     *transcribeCmd
 	env     *env
 	judge   *judge
+	remotes *fetcher
 	keys    map[string]string // of what would be sent, and who is first
 	send    int
 	audio   hours
@@ -67,7 +69,9 @@ func (c *transcribeCmd) dryRun(ctx context.Context, e *env, j *judge, in *inputs
 	if text := told.words(); text != "" {
 		e.note("%s", text)
 	}
-	r := &rehearsal{cmd: c, env: e, judge: j, keys: make(map[string]string)}
+	r := &rehearsal{cmd: c, env: e, judge: j, keys: make(map[string]string), remotes: newFetcher(e, filepath.Dir(c.ledgerPath()), c.AllowPrivate, c.Audio)}
+	r.remotes.force = c.Force
+	defer r.remotes.opener.Close()
 	for _, one := range in.recordings {
 		if one.spooled {
 			if one.path, err = e.spool(ctx, os.TempDir()); err != nil {
@@ -84,6 +88,12 @@ func (c *transcribeCmd) dryRun(ctx context.Context, e *env, j *judge, in *inputs
 }
 
 func (r *rehearsal) show(ctx context.Context, one recording) error {
+	if one.remote != nil {
+		var why string
+		if why, one.remote.failed = r.remotes.ask(ctx, &one); why != "" {
+			return r.copied(one, why)
+		}
+	}
 	d := r.judge.decide(ctx, one)
 	if ctx.Err() != nil {
 		return interrupted("interrupted; nothing was sent")
@@ -139,14 +149,14 @@ func (r *rehearsal) sending(ctx context.Context, one recording, d decision, line
 		return "would be sent once, with " + oneLine(first), nil
 	}
 	r.keys[d.key] = one.shown
-	length, why := r.cmd.silent(ctx, one.path)
+	length, why := r.cmd.silent(ctx, one.file())
 	if why != "" {
 		r.refuse++
 		line.Would, line.Why = "refuse", why
 		return "would be refused: " + why, nil
 	}
 	if length == 0 {
-		if length, err = r.length(ctx, one.path); err != nil {
+		if length, err = r.length(ctx, one); err != nil {
 			return "", err
 		}
 	}
@@ -180,6 +190,20 @@ func (r *rehearsal) owes(ctx context.Context, d decision, line *rehearsed) bool 
 	return true
 }
 
+// copied tells of a recording that has to be copied here before anything can be
+// said of it.
+func (r *rehearsal) copied(one recording, why string) error {
+	r.send++
+	length := one.length()
+	r.audio.add(length)
+	r.longest = max(r.longest, length)
+	why = "after it was copied here, because " + why + ", unless its content was sent before"
+	if r.cmd.JSON {
+		return r.env.object(rehearsed{File: one.shown, Would: "send", Why: why, Seconds: length.Seconds()})
+	}
+	return r.env.printf("%s: would be sent %s", oneLine(one.shown), why)
+}
+
 // followed tells of a recording of which a job was made, or may have been.
 func (r *rehearsal) followed(line *rehearsed, d decision) string {
 	line.Would, line.Why = "refuse", string(d.phase)
@@ -199,11 +223,11 @@ func (r *rehearsal) followed(line *rehearsed, d decision) string {
 	return "would be waited for, as job " + oneLine(d.job)
 }
 
-func (r *rehearsal) length(ctx context.Context, path string) (time.Duration, error) {
-	if length := audioLength(path); length > 0 || !r.cmd.Probe {
+func (r *rehearsal) length(ctx context.Context, one recording) (time.Duration, error) {
+	if length := one.length(); length > 0 || !r.cmd.Probe || one.remote != nil {
 		return length, nil
 	}
-	return probe(ctx, path)
+	return probe(ctx, one.path)
 }
 
 func (r *rehearsal) result() error {

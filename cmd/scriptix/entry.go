@@ -38,6 +38,8 @@ type entry struct {
 	digest  *scriptix.Digest // of what this run has read; nil if it has not
 	Recipe  string           `json:"recipe,omitempty"`  // how what is sent was made of the recording; "" until that is decided
 	Extract pathText         `json:"extract,omitempty"` // the file that is sent, where it is not the recording
+	Spool   pathText         `json:"spool,omitempty"`   // a copy of what lies behind a URL, until it is done
+	remote  *remote          // what lies there; nil before the server was asked
 
 	shown  string // as the user named it
 	size   int64
@@ -64,6 +66,10 @@ const grain = 2 * time.Second
 
 // stamp keeps what a file looked like when its content was read.
 func (e *entry) stamp(c content) {
+	if c.after == nil {
+		e.digest, e.Size, e.ModTime = nil, c.size, 0 // the version is proved while it is read
+		return
+	}
 	e.digest = &c.digest
 	e.Size, e.ModTime = c.after.Size(), 0
 	settled := time.Since(c.after.ModTime()) > grain
@@ -156,7 +162,7 @@ func (e *entry) place(stem string) string {
 func (m *manifest) stem(e *entry) string {
 	base := e.Stem // a wish
 	if base == "" {
-		base = filepath.Base(string(e.Path))
+		base = e.base()
 		base = strings.TrimSuffix(base, filepath.Ext(base))
 	}
 	if e.Spooled {
@@ -198,6 +204,31 @@ func (e *entry) finish() {
 	if e.Spooled {
 		_ = os.Remove(string(e.Path)) // a copy of standard input
 	}
+	e.dropSpool()
+}
+
+// dropSpool removes the copy of what lies behind a URL.
+func (e *entry) dropSpool() {
+	if e.Spool != "" {
+		_ = os.Remove(string(e.Spool)) // it is swept by the next run
+		e.Spool = ""
+	}
+}
+
+// base is the recording's file name.
+func (e *entry) base() string {
+	if isURL(string(e.Path)) {
+		return urlName(string(e.Path))
+	}
+	return filepath.Base(string(e.Path))
+}
+
+// title is what a page says that it is of.
+func (e *entry) title() string {
+	if isURL(string(e.Path)) {
+		return e.base()
+	}
+	return filepath.Base(e.name())
 }
 
 // write writes the entry's files; with keep those that are missing.
@@ -206,7 +237,11 @@ func (e *entry) write(t *scriptix.Transcript, embed, keep bool) error {
 		return err
 	}
 	for i, path := range e.outputs(e.Stem) {
-		source := media{name: filepath.Base(e.name()), path: string(e.Path), page: path, embed: embed, gone: e.Spooled && !embed || !exists(string(e.Path))}
+		place, copied := string(e.Path), e.Spooled
+		if e.Spool != "" {
+			place, copied = string(e.Spool), true
+		}
+		source := media{name: e.title(), path: place, page: path, embed: embed, gone: copied && !embed || !exists(place)}
 		if source.gone {
 			source.embed = false
 		}
@@ -232,7 +267,13 @@ func (e *entry) complete() bool {
 // audio is what is sent. Without a path nothing can be: only the transcript of
 // its job is brought home.
 func (e *entry) audio() scriptix.Audio {
-	if source := e.source(); source != "" {
+	source := e.source()
+	switch {
+	case e.Spool != "" && source == string(e.Spool):
+		return copiedAudio(e.base(), source)
+	case isURL(source) && e.remote != nil && e.remote.source != nil:
+		return e.remote.audio(e.base())
+	case source != "" && !isURL(source):
 		return scriptix.File(source)
 	}
 	return scriptix.Opener(e.name(), 0, func(context.Context, int64) (io.ReadCloser, error) {

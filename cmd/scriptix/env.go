@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -25,7 +27,10 @@ type env struct {
 	stdoutTerminal bool
 	stderrTerminal bool
 
-	groups groups      // programs that were started
+	groups groups         // programs that were started
+	roots  *x509.CertPool // of the servers behind URLs; nil: the system's
+	pause  time.Duration  // before such a server is asked again; 0: as long as usual
+
 	quiet  bool        // nothing is told but what failed
 	closed atomic.Bool // whoever read the output has gone
 	stop   func()      // ends the program as SIGTERM does

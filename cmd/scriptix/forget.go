@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 
@@ -59,7 +60,7 @@ func (c *forgetCmd) Run(ctx context.Context, e *env) error {
 		t.files.drop(one)
 	}
 	t.files.whole = true // what the file held of them before goes too
-	if err := t.files.save(); err != nil {
+	if err := errors.Join(t.files.save(), t.files.keepURLs()); err != nil {
 		return err
 	}
 	return e.printf("%d forgotten", len(keys))
@@ -94,7 +95,7 @@ func (c *forgetCmd) over(ctx context.Context, t *transcription) (keys []string, 
 func (c *forgetCmd) names(e *entry) bool {
 	for _, name := range c.Names {
 		abs, err := filepath.Abs(name)
-		if err == nil && string(e.Path) == abs || e.shown == name || filepath.Base(string(e.Path)) == name {
+		if err == nil && string(e.Path) == abs || e.shown == name || e.base() == name {
 			return true
 		}
 	}

@@ -146,11 +146,20 @@ func TestAReceiverThatIsSlowHoldsUpNoOther(t *testing.T) {
 	defer receiver.Close()
 	url, _ := gate(t, receiver.URL, forwardTimeout)
 	body := []byte(`{"event":"transcription.completed","data":{"id":"stt_1","status":"completed"}}`)
-	slow := make(chan int, 1)
-	go func() { slow <- callback(t, url+"?slow", body, mac("secret", body)) }()
+	slow := make(chan *http.Response, 1)
+	req, err := newCallback(t.Context(), url+"?slow", body, mac("secret", body))
+	require.NoError(t, err)
+	go func() {
+		resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed below
+		if assert.NoError(t, err) {
+			slow <- resp
+		}
+	}()
 	assert.Equal(t, http.StatusOK, callback(t, url, body, mac("secret", body)))
 	close(release)
-	assert.Equal(t, http.StatusOK, <-slow)
+	resp := <-slow
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
 }
 
 func TestAForwarderThatLeadsBackIsKnown(t *testing.T) {

@@ -30,7 +30,8 @@ type stage struct {
 	fake   *scriptixtest.Server
 	served answered
 	night  string // testdata/night
-	marked int    // requests, when a script counted them
+	web    *webServer
+	marked int // requests, when a script counted them
 
 	mu      sync.Mutex
 	outcome scriptixtest.Outcome
@@ -281,7 +282,7 @@ func spawn(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(program, args[3:]...) //nolint:noctx // it is the test's own program, and ends with the script
 	cmd.Dir = ts.MkAbs(".")
-	for _, v := range []string{"PATH", "HOME", "TMPDIR", "SCRIPTIX_BASE_URL", keyVariable, secretVariable} {
+	for _, v := range []string{"PATH", "HOME", "TMPDIR", "SCRIPTIX_BASE_URL", "SSL_CERT_FILE", keyVariable, secretVariable} {
 		cmd.Env = append(cmd.Env, v+"="+ts.Getenv(v))
 	}
 	p := &process{cmd: cmd, lines: make(chan string, 1000)}

@@ -22,10 +22,11 @@ const standardInput = "-"
 
 // recording is a file that was named, or found below a directory that was.
 type recording struct {
-	path    string // absolute
-	shown   string // as the user would name it
-	dir     string // where it lay below the directory that was named; "" directly in it
-	spooled bool   // a copy of standard input
+	path    string  // absolute; of a URL what names it
+	shown   string  // as the user would name it
+	dir     string  // where it lay below the directory that was named; "" directly in it
+	spooled bool    // a copy of standard input
+	remote  *remote // nil for a file
 
 	entry *entry // its entry, where that is known before it is looked at
 	owed  bool   // it is done, and a program is still to be run for it
@@ -73,13 +74,20 @@ func (x *inputs) nothing(args []string) string {
 	if len(args) > 1 {
 		verb = "hold"
 	}
-	return fmt.Sprintf("%s: %s no recording (%s)", named(args), verb, strings.ReplaceAll(strings.Join(formats, " "), ".", ""))
+	shown := make([]string, len(args))
+	for i, arg := range args {
+		shown[i] = shownName(arg)
+	}
+	return fmt.Sprintf("%s: %s no recording (%s)", named(shown), verb, strings.ReplaceAll(strings.Join(formats, " "), ".", ""))
 }
 
 func (x *inputs) argument(arg string) error {
 	if arg == standardInput {
 		x.add(arg, "")
 		return nil
+	}
+	if isURL(arg) {
+		return x.url(arg)
 	}
 	info, err := os.Stat(arg)
 	switch {
@@ -191,6 +199,16 @@ func (x *inputs) file(path, dir string, info fs.FileInfo) {
 		return
 	}
 	x.add(path, strings.ToValidUTF8(dir, ""))
+}
+
+// url adds the recording behind a URL.
+func (x *inputs) url(raw string) error {
+	public, r, err := parseURL(raw)
+	if err == nil && !x.seen[public] {
+		x.seen[public] = true
+		x.recordings = append(x.recordings, recording{path: public, shown: public, remote: r})
+	}
+	return err
 }
 
 func (x *inputs) add(path, dir string) {

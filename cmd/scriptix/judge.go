@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch"
@@ -98,7 +97,7 @@ func (j *judge) best(list []*entry) *entry {
 
 // earlier goes on with an entry of an earlier run.
 func (j *judge) earlier(ctx context.Context, r recording, e *entry) decision {
-	info, err := os.Stat(r.path)
+	info, err := r.stat()
 	if e.unchanged(info) {
 		if d := j.settle(ctx, r, e, e.record()); d.verdict != toSend {
 			return d
@@ -110,7 +109,7 @@ func (j *judge) earlier(ctx context.Context, r recording, e *entry) decision {
 	if e.Key == "" {
 		return j.newcomer(ctx, r, e)
 	}
-	c, err := digest(ctx, r.path, e.Params)
+	c, err := r.digest(ctx, e.Params)
 	if err != nil {
 		return refused(err)
 	}
@@ -184,14 +183,14 @@ func (j *judge) beside(e *entry, r recording) *entry {
 // identified finds out which content an entry is of, and whether the file still
 // has it.
 func (j *judge) identified(ctx context.Context, r recording, e *entry) (same bool, err error) {
-	info, err := os.Stat(r.path)
+	info, err := r.stat()
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", scriptix.ErrAudio, err)
 	}
 	if e.unchanged(info) {
 		return true, nil
 	}
-	c, err := digest(ctx, r.path, e.Params)
+	c, err := r.digest(ctx, e.Params)
 	if err != nil {
 		return false, err
 	}
@@ -211,7 +210,7 @@ func (j *judge) newcomer(ctx context.Context, r recording, vessel *entry) decisi
 	if vessel != nil {
 		p = j.flags.over(vessel.Params)
 	}
-	c, err := digest(ctx, r.path, p)
+	c, err := r.digest(ctx, p)
 	if err != nil {
 		return refused(err)
 	}
@@ -226,7 +225,7 @@ func (j *judge) newcomer(ctx context.Context, r recording, vessel *entry) decisi
 		return j.settle(ctx, r, twin, twin.record())
 	case twin != nil && twin.Params != p:
 		p = twin.Params // a copy of what was done with these
-		if c, err = digest(ctx, r.path, p); err != nil {
+		if c, err = r.digest(ctx, p); err != nil {
 			return refused(err)
 		}
 	case twin == nil && differs != nil && !j.again && !j.paid(ctx, c.key):
@@ -288,7 +287,7 @@ func (j *judge) settle(ctx context.Context, r recording, e *entry, key string) d
 		if rec.Phase == "" && e.Done && e.Written == e.record() {
 			return d.unrecorded()
 		}
-		if kind, err := foreignKind(r.path); err == nil && kind != "" && !j.force {
+		if kind := r.foreign(); kind != "" && !j.force {
 			return decision{verdict: toRefuse, entry: e, err: fmt.Errorf("it is %s and no recording; --force sends it all the same", kind)}
 		}
 	default:

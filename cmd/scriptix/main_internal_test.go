@@ -62,6 +62,8 @@ func TestScripts(t *testing.T) {
 			"sentas":   sentas,
 			"readme":   readme,
 			"nogroup":  nogroup,
+			"web":      web,
+			"asked":    asked,
 		},
 	})
 }

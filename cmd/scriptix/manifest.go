@@ -31,6 +31,9 @@ type manifest struct {
 	bySum   map[string][]*entry
 	stems   map[string]bool // taken, with their directory
 
+	urls map[string]string // the whole URLs of recordings that are named by less
+	kept map[string]string // those in their file
+
 	dir     string         // in which it was written
 	lines   int            // in the file
 	hashes  map[int]uint64 // of each entry's last line there
@@ -44,7 +47,10 @@ type manifestHead struct {
 	Entries []*entry `json:"entries,omitempty"` // of version 1, which had no further lines
 }
 
-const manifestVersion = 2
+const (
+	manifestVersion   = 2
+	manifestExtension = ".files"
+)
 
 // openManifest reads the manifest beside a ledger, for a run that writes to out.
 // With own, ledger and manifest lie in out, and move with it.
@@ -60,7 +66,10 @@ func openManifest(ledger, out string, own bool) (*manifest, error) {
 }
 
 func readManifest(ledger string) (*manifest, error) {
-	m := &manifest{path: ledger + ".files", byPath: make(map[string][]*entry), byKey: make(map[string][]*entry), bySum: make(map[string][]*entry), stems: make(map[string]bool), hashes: make(map[int]uint64)}
+	m := &manifest{path: ledger + manifestExtension, byPath: make(map[string][]*entry), byKey: make(map[string][]*entry), bySum: make(map[string][]*entry), stems: make(map[string]bool), hashes: make(map[int]uint64)}
+	if err := m.readURLs(); err != nil {
+		return nil, err
+	}
 	data, err := os.ReadFile(m.path)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		m.whole = true
@@ -142,6 +151,9 @@ func (m *manifest) relocate(out string) {
 		if moved := rebase(string(e.Path), from, to); moved != string(e.Path) && (e.Spooled || exists(moved)) {
 			e.Path = pathText(moved) // and it is still known by its old path
 			m.byPath[moved] = append(m.byPath[moved], e)
+		}
+		if moved := rebase(string(e.Spool), from, to); e.Spool != "" && exists(moved) {
+			e.Spool = pathText(moved)
 		}
 		m.stems[e.place(e.Stem)] = true
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
+	"strings"
 )
 
 // fileList is a flag for names that do not fit on a command line, or that
@@ -36,12 +38,8 @@ func (f *fileList) names(ctx context.Context, e *env, positional []string) ([]st
 		}
 		defer func() { _ = file.Close() }() // was only read
 		r = file
-	} else {
-		for _, name := range positional {
-			if name == standardInput {
-				return nil, usage("%s: standard input cannot be a recording as well", what)
-			}
-		}
+	} else if slices.Contains(positional, standardInput) {
+		return nil, usage("%s: standard input cannot be a recording as well", what)
 	}
 	data, err := io.ReadAll(io.LimitReader(untilDone{ctx, r}, mostListed+1))
 	switch {
@@ -97,6 +95,13 @@ func (x *inputs) list(names []string) {
 	for _, name := range names {
 		if name == standardInput {
 			name = "./" + name // a file of that name, as find prints it
+		}
+		if isURL(name) {
+			if err := x.url(name); err != nil {
+				why, _ := strings.CutPrefix(err.Error(), withoutQuery(name)+": ")
+				x.bad = append(x.bad, badEntry{withoutQuery(name), why})
+			}
+			continue
 		}
 		info, err := os.Stat(name)
 		switch {

@@ -14,8 +14,13 @@ import (
 
 // writeFile replaces the file at path as a whole: whoever looks at it sees what
 // was there before or all of the new, also after the power was cut.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	tmp, err := temporary(path)
+func writeFile(path string, write func(io.Writer) error) error {
+	return replaceFile(path, 0o666, write)
+}
+
+// replaceFile is writeFile for a file of other permissions than the umask gives.
+func replaceFile(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
+	tmp, err := temporary(path, mode)
 	if err != nil {
 		return err
 	}
@@ -47,10 +52,10 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 
 // temporary makes a new file beside path, with the permissions of any new file,
 // which os.CreateTemp would not give it.
-func temporary(path string) (*os.File, error) {
+func temporary(path string, mode os.FileMode) (*os.File, error) {
 	for n := range 10_000 {
 		name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".scriptix-%d-%d.tmp", os.Getpid(), n))
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // the umask decides, as for every file of the user
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 		if !errors.Is(err, os.ErrExist) {
 			return f, err
 		}
@@ -74,15 +79,20 @@ var temporaryName = pattern(`^\.scriptix-(\d+)-\d+\.tmp$`)
 // the transcripts. Who calls it has the ledger, beside which copies of standard
 // input are made: none of those is another's.
 func (m *manifest) sweep(out string) {
+	needed := make(map[string]bool)
 	dirs := map[string]bool{out: true, filepath.Dir(m.path): true}
 	for _, e := range m.entries {
 		dirs[filepath.Join(string(e.Out), e.Dir)] = true
+		if e.Spool != "" && !e.Done && !e.Gone {
+			needed[filepath.Base(string(e.Spool))] = true
+		}
 	}
 	for dir := range dirs {
 		list, _ := os.ReadDir(dir) // what cannot be read, cannot be swept
 		for _, item := range list {
 			name := item.Name()
-			spool := strings.HasPrefix(name, spoolPrefix) && strings.HasSuffix(name, ".tmp") && dir == filepath.Dir(m.path)
+			spool := strings.HasPrefix(name, spoolPrefix) && strings.HasSuffix(name, ".tmp") || strings.HasPrefix(name, copyPrefix) && !needed[name]
+			spool = spool && dir == filepath.Dir(m.path)
 			match := temporaryName().FindStringSubmatch(name)
 			if spool || match != nil && dead(match[1]) {
 				_ = os.Remove(filepath.Join(dir, name)) // it is in nobody's way

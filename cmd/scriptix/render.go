@@ -175,7 +175,7 @@ func (c *renderCmd) source(path string) media {
 			}
 			for _, known := range files.entries {
 				if !known.Gone && filepath.Join(string(known.Out), known.Dir, known.Stem+".json") == abs {
-					return media{name: filepath.Base(known.name()), path: string(known.Path), gone: !exists(string(known.Path))}
+					return media{name: known.title(), path: string(known.Path), gone: !exists(string(known.Path))}
 				}
 			}
 			return unknown

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -34,6 +33,12 @@ const stateRefused = "refused"
 // report tells what became of one recording.
 func (t *transcription) report(one *entry, o batch.Outcome) {
 	t.tally(one, o)
+	if one.Spool != "" {
+		t.fetch.release(string(one.Spool))
+		if o.State != batch.StateUnknown && o.State != batch.StateInterrupted {
+			one.dropSpool() // these may go on with the same bytes
+		}
+	}
 	t.view.sent(o.Key)
 	t.health.ended(o)
 	line := reported{File: one.name(), State: string(o.State), JobID: o.JobID, Source: string(o.Source), Attempts: o.Attempts}
@@ -232,7 +237,7 @@ func (t *transcription) cause(one *entry, o batch.Outcome) cause {
 	case o.Err == nil:
 		return cause{text: "no reason was given", many: "no reason was given"}
 	}
-	return cause{text: explain(o.Err), many: strings.ReplaceAll(common(o.Err), filepath.Base(one.name()), "..."), hold: errors.Is(o.Err, scriptix.ErrUnauthorized) || errors.Is(o.Err, scriptix.ErrQuota)}
+	return cause{text: explain(o.Err), many: strings.ReplaceAll(common(o.Err), one.title(), "..."), hold: errors.Is(o.Err, scriptix.ErrUnauthorized) || errors.Is(o.Err, scriptix.ErrQuota)}
 }
 
 // wasGivenUp reports whether an unknown outcome was given up before this run.

@@ -101,7 +101,7 @@ func (j *judge) unfinished(ctx context.Context) ([]recording, error) {
 			e.finish()
 			continue
 		}
-		list = append(list, recording{path: string(e.Path), shown: e.name(), spooled: e.Spooled, entry: e})
+		list = append(list, j.files.recording(e))
 	}
 	return list, nil
 }

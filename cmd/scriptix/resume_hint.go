@@ -42,6 +42,9 @@ func resumeHint(e *env, s *service, c *callbacks, f *batchFlags) string {
 		add("--exec-timeout", f.ExecTimeout.String(), "10m0s")
 		add("--exec-jobs", strconv.Itoa(f.ExecJobs), "2")
 	}
+	if f.AllowPrivate {
+		words = append(words, "--allow-private")
+	}
 	if f.EmbedAudio {
 		words = append(words, "--embed-audio")
 	}

@@ -71,7 +71,10 @@ func (t *transcription) sound(ctx context.Context, r recording, d *decision) err
 	case begun:
 		how = "off"
 	}
-	recipe, err := t.extract(ctx, r.path, e, how)
+	if r.streamed() {
+		how = "off" // ffmpeg is never let at a URL
+	}
+	recipe, err := t.extract(ctx, r.file(), e, how)
 	if err != nil {
 		return err
 	}
@@ -186,6 +189,9 @@ func (e *entry) dropSound() {
 func (e *entry) source() string {
 	if e.recipePart() != "" {
 		return string(e.Extract)
+	}
+	if e.Spool != "" {
+		return string(e.Spool)
 	}
 	return string(e.Path)
 }

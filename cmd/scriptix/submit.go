@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/alecthomas/kong"
 
@@ -16,10 +15,11 @@ type submitCmd struct {
 	service
 	paramFlags
 	fileList
-	Files      []string `arg:"" optional:"" name:"file" help:"Recordings, directories or patterns; - is standard input."`
-	WebhookURL string   `name:"webhook-url" placeholder:"URL" help:"Where the service is to send its callbacks."`
-	Force      bool     `help:"Send files that are no recordings by their first bytes."`
-	JSON       bool     `help:"Print one JSON object per recording."`
+	Files        []string `arg:"" optional:"" name:"file" help:"Recordings, directories, patterns or https URLs; - is standard input."`
+	WebhookURL   string   `name:"webhook-url" placeholder:"URL" help:"Where the service is to send its callbacks."`
+	AllowPrivate bool     `name:"allow-private" help:"Let URLs lead to private addresses, as in your own network."`
+	Force        bool     `help:"Send files that are no recordings by their first bytes."`
+	JSON         bool     `help:"Print one JSON object per recording."`
 }
 
 type submitted struct {
@@ -54,19 +54,19 @@ func (c *submitCmd) Run(ctx context.Context, e *env, parsed *kong.Context) error
 	if err != nil {
 		return err
 	}
-	var files []string
-	for _, r := range in.recordings {
-		files = append(files, r.shown)
-	}
 	client, err := c.client(e)
 	if err != nil {
 		return err
 	}
-	view := newProgress(e, len(files), 0)
+	view := newProgress(e, len(in.recordings), 0)
 	defer view.close()
+	fetch := newFetcher(e, os.TempDir(), c.AllowPrivate, "")
+	fetch.force = c.Force
+	defer fetch.opener.Close()
 	failed := false
-	for _, file := range files {
-		job, err := c.submitOne(ctx, e, client, view, file)
+	for _, one := range in.recordings {
+		file := one.shown
+		job, err := c.submitOne(ctx, fetch, client, view, one)
 		line := submitted{File: file}
 		switch {
 		case err != nil && ctx.Err() != nil && !errors.Is(err, scriptix.ErrUnknownOutcome):
@@ -95,23 +95,38 @@ func (c *submitCmd) Run(ctx context.Context, e *env, parsed *kong.Context) error
 	return in.also(e, nil)
 }
 
-func (c *submitCmd) submitOne(ctx context.Context, e *env, client *scriptix.Client, view progress, file string) (*scriptix.Job, error) {
-	path := file
-	if file == standardInput {
-		spooled, err := e.spool(ctx, os.TempDir())
+func (c *submitCmd) submitOne(ctx context.Context, fetch *fetcher, client *scriptix.Client, view progress, one recording) (*scriptix.Job, error) {
+	file, audio := one.shown, scriptix.File(one.shown)
+	switch {
+	case one.spooled:
+		spooled, err := fetch.env.spool(ctx, os.TempDir())
 		if err != nil {
 			return nil, err
 		}
 		defer func() { _ = os.Remove(spooled) }() // a copy in a temporary directory
-		path = spooled
+		one.path, audio = spooled, scriptix.File(spooled)
+	case one.remote != nil:
+		if _, err := fetch.ask(ctx, &one); err != nil {
+			return nil, err
+		}
+		name := urlName(one.path)
+		// Nothing is known by a key here, so only a length is needed to read it while it is sent.
+		if audio = one.remote.audio(name); one.remote.source.Size() < 0 {
+			copied, err := fetch.copy(ctx, &one)
+			if err != nil {
+				return nil, err
+			}
+			defer func() { _ = os.Remove(copied) }() // a copy in a temporary directory
+			audio = copiedAudio(name, copied)
+		}
 	}
-	if kind, err := foreignKind(path); err == nil && kind != "" && !c.Force {
+	if kind := one.foreign(); kind != "" && !c.Force {
 		return nil, fmt.Errorf("it is %s and no recording; --force sends it all the same", kind)
 	}
 	p := c.over(params{Language: "auto"}).submit()
 	p.WebhookURL = c.WebhookURL
 	defer view.sent(file)
-	return client.STT.Submit(ctx, scriptix.File(path), p, scriptix.OnProgress(func(sent, total int64) {
-		view.sending(file, filepath.Base(path), sent, total)
+	return client.STT.Submit(ctx, audio, p, scriptix.OnProgress(func(sent, total int64) {
+		view.sending(file, audio.Name(), sent, total)
 	}))
 }

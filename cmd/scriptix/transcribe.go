@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ type transcribeCmd struct {
 	callbacks
 	batchFlags
 	fileList
-	Paths   []string `arg:"" optional:"" name:"path" help:"Recordings, directories or patterns; - is standard input. Without any, what the folder remembers is printed."`
+	Paths   []string `arg:"" optional:"" name:"path" help:"Recordings, directories, patterns or https URLs; - is standard input. Without any, what the folder remembers is printed."`
 	Format  []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html, md, csv, and docx, pdf, stl, ttml as the service makes them (json,txt)."`
 	Include []string `placeholder:"PATTERN" sep:"none" help:"Take files of other extensions from directories too, as '*.aiff'; may be given several times."`
 	Flat    bool     `help:"All transcripts in one folder, instead of folders as the recordings lie in."`
@@ -35,6 +36,7 @@ type batchFlags struct {
 	EmbedAudio    bool          `name:"embed-audio" help:"Put the recording into the html page, up to 360 MiB; without, the page plays the file where it is."`
 	Erase         bool          `help:"Erase each job at the service once its transcript is written, where the dialect can (session)."`
 	JSON          bool          `help:"Print one JSON object per recording."`
+	AllowPrivate  bool          `name:"allow-private" help:"Let URLs lead to private addresses, as in your own network."`
 
 	execFlags
 	soundFlags
@@ -63,6 +65,7 @@ func (f *batchFlags) ledgerPath() string {
 func (*transcribeCmd) Help() string {
 	return `Each recording is paid for once: the ledger knows it by its content, and what is done is skipped. After an interruption, a crash or kill -9 run the same again, or scriptix resume.
 The folder of --out remembers language, diarization, timestamps, model, glossary, plan and formats: flags that are left out take these values. A recording that was transcribed with other parameters is not sent again unless --again says so.
+A recording behind an https URL is read from its server while it is sent, and known by the URL, its ETag and its length; where there is no strong ETag it is copied beside the ledger first. What a URL's query holds is never printed. This is not what the session API calls a URL: here it is this machine that reads it.
 With --listen and --webhook-url the service calls back; without, jobs are polled. Ctrl-C stops and says how to go on, twice ends at once.
 
 Examples:
@@ -173,7 +176,10 @@ func (t *transcription) enlist(ctx context.Context, j *judge, list []recording) 
 			added = append(added, r.entry)
 		}
 	}
-	return t.files.save(added...)
+	for _, r := range list {
+		t.files.noteURL(r)
+	}
+	return errors.Join(t.files.save(added...), t.files.keepURLs())
 }
 
 // remembered prints what an output folder remembers.

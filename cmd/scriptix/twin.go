@@ -41,12 +41,12 @@ func (j *judge) twin(ctx context.Context, r recording, p params, c content) (twi
 func (j *judge) unidentified(ctx context.Context, r recording, p params, c content) (twin, differs *entry) {
 	keys := map[params]string{p: c.key}
 	for _, e := range j.files.entries {
-		if e.Key != "" || e.Gone || string(e.Path) == r.path || filepath.Base(string(e.Path)) != filepath.Base(r.path) {
+		if e.Key != "" || e.Gone || r.remote != nil || isURL(string(e.Path)) || string(e.Path) == r.path || filepath.Base(string(e.Path)) != filepath.Base(r.path) {
 			continue
 		}
 		key, read := keys[e.Params]
 		if !read {
-			other, err := digest(ctx, r.path, e.Params)
+			other, err := r.digest(ctx, e.Params)
 			if err != nil {
 				return nil, nil
 			}
@@ -81,5 +81,8 @@ func alike(a, b string) (n int) {
 
 // moved reports whether the entry's recording was moved here.
 func (j *judge) moved(r recording, e *entry) bool {
+	if r.remote != nil || isURL(string(e.Path)) {
+		return false // a URL is a place of its own
+	}
 	return string(e.Path) != r.path && string(e.Out) == j.out && filepath.Base(string(e.Path)) == filepath.Base(r.path) && !exists(string(e.Path))
 }

@@ -32,7 +32,7 @@ func (s *Source) From(ctx context.Context, offset int64) (io.ReadCloser, error) 
 		r.done = true // no part is that empty
 		return r, nil
 	}
-	return r, r.connect()
+	return r, r.connect() //nolint:contextcheck // the reader carries it
 }
 
 // connect asks for the rest, until an answer comes or nothing more is to be hoped for.
@@ -55,6 +55,9 @@ func (r *reader) connect() error {
 // wait pauses before the next try after a failure, or returns why there is none.
 func (r *reader) wait(failure error) error {
 	r.tries++
+	if errors.Is(failure, io.EOF) || errors.Is(failure, io.ErrUnexpectedEOF) {
+		failure = errCut
+	}
 	_, refused := errors.AsType[*RefusedError](failure)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](failure)
 	switch {
@@ -114,11 +117,8 @@ func (r *reader) Read(p []byte) (int, error) {
 func (r *reader) broken(err error) error {
 	_ = r.body.Close() // is broken
 	r.body = nil
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
 	if r.source.pinned.size < 0 {
-		return err
+		return errCut
 	}
 	return r.wait(err)
 }

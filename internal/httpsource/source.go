@@ -18,6 +18,7 @@
 package httpsource
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -49,6 +50,10 @@ func (e *RefusedError) Error() string {
 // bring again.
 var errOtherPart = errors.New("its server answers with another part than the one that was asked for")
 
+// errCut is a connection that ended before the recording did. It is neither
+// io.EOF nor io.ErrUnexpectedEOF, which readers take for an end.
+var errCut = errors.New("its server ended the connection before the end of the recording")
+
 // Opener opens sources. It is safe for concurrent use.
 type Opener struct {
 	client *http.Client
@@ -58,11 +63,17 @@ type Opener struct {
 
 const maxRedirects = 5
 
-// New makes an opener that reaches private addresses only if it is allowed to.
-// Certificates are checked by roots; nil stands for those of the system.
-func New(allowPrivate bool, roots *x509.CertPool) *Opener {
+// Options say what an opener may do.
+type Options struct {
+	AllowPrivate bool           // it may reach addresses that are not public
+	Roots        *x509.CertPool // certificates are checked by; nil: those of the system
+	Pause        time.Duration  // before a broken connection is taken up, doubled each time; 0: half a second
+}
+
+// New makes an opener.
+func New(options Options) *Opener {
 	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
-	if !allowPrivate {
+	if !options.AllowPrivate {
 		// The address is looked at when it is dialed, because a name may lead elsewhere by then.
 		dialer.Control = func(_, address string, _ syscall.RawConn) error { return checkPublic(address) }
 	}
@@ -71,10 +82,10 @@ func New(allowPrivate bool, roots *x509.CertPool) *Opener {
 		TLSHandshakeTimeout: 30 * time.Second, ResponseHeaderTimeout: time.Minute,
 		IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 4, DisableCompression: true,
 	}
-	if roots != nil {
-		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	if options.Roots != nil {
+		transport.TLSClientConfig = &tls.Config{RootCAs: options.Roots, MinVersion: tls.VersionTLS12}
 	}
-	return &Opener{&http.Client{Transport: transport, CheckRedirect: checkRedirect}, 500 * time.Millisecond, time.Minute}
+	return &Opener{&http.Client{Transport: transport, CheckRedirect: checkRedirect}, cmp.Or(options.Pause, 500*time.Millisecond), time.Minute}
 }
 
 // Close closes the connections that are kept.

@@ -62,14 +62,13 @@ func (s *fileServer) last() http.Header {
 // trusting is an opener that knows the certificates of tests.
 func trusting(t *testing.T, server *httptest.Server, allowPrivate bool) (*Opener, *http.Transport) {
 	t.Helper()
-	o := New(allowPrivate, nil)
+	o := New(Options{AllowPrivate: allowPrivate, Pause: time.Microsecond})
 	transport, ok := o.client.Transport.(*http.Transport)
 	require.True(t, ok)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // it is httptest's
 	transport.TLSClientConfig.RootCAs = roots
-	o.pause = time.Microsecond
 	t.Cleanup(o.Close)
 	return o, transport
 }

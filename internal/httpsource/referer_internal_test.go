@@ -19,7 +19,7 @@ func TestTheSignatureOfALocatorIsNotSentToWhereItRedirects(t *testing.T) {
 	t.Cleanup(second.Close)
 	first := httptest.NewTLSServer(http.RedirectHandler(second.URL+"/a.wav", http.StatusFound))
 	t.Cleanup(first.Close)
-	opener := New(true, nil)
+	opener := New(Options{AllowPrivate: true})
 	transport, _ := opener.client.Transport.(*http.Transport)
 	transport.TLSClientConfig = first.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // httptest's
 	_, err := opener.Open(t.Context(), first.URL+"/a.wav?X-Signature=secret")
