@@ -150,7 +150,7 @@ func TestAReceiverThatIsSlowHoldsUpNoOther(t *testing.T) {
 	req, err := newCallback(t.Context(), url+"?slow", body, mac("secret", body))
 	require.NoError(t, err)
 	go func() {
-		resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed below
+		resp, err := http.DefaultClient.Do(req)
 		if assert.NoError(t, err) {
 			slow <- resp
 		}
