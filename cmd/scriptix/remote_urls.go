@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"syscall"
 )
 
 // urlsExtension is that of the file beside the ledger in which signed URLs are
@@ -23,7 +24,7 @@ func (m *manifest) urlsPath() string {
 func (m *manifest) readURLs() error {
 	m.urls = make(map[string]string)
 	data, err := os.ReadFile(m.urlsPath())
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
 	if err == nil && json.Unmarshal(data, &m.urls) != nil {
