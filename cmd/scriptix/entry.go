@@ -24,9 +24,12 @@ type entry struct {
 	Dir     string   `json:"dir,omitempty"` // below Out, as the recording lay below what was named
 	Stem    string   `json:"stem"`          // name of its outputs without extension
 	Formats []string `json:"formats"`
-	Done    bool     `json:"done,omitempty"`    // its files were written
-	Spooled bool     `json:"spooled,omitempty"` // Path is ours, and removed when it is done
-	Gone    bool     `json:"gone,omitempty"`    // it is no entry any more
+
+	Subtitles string `json:"subtitles,omitempty"` // the limits of subtitles; "" for the usual ones
+
+	Done    bool `json:"done,omitempty"`    // its files were written
+	Spooled bool `json:"spooled,omitempty"` // Path is ours, and removed when it is done
+	Gone    bool `json:"gone,omitempty"`    // it is no entry any more
 
 	Key     string `json:"key,omitempty"`     // of content and parameters; "" until the content was read
 	Sum     string `json:"sum,omitempty"`     // SHA-256 of the content
@@ -248,7 +251,7 @@ func (e *entry) write(t *scriptix.Transcript, embed, keep bool) error {
 		if slices.Contains(serverFormats, e.Formats[i]) || keep && exists(path) {
 			continue // see [transcription.write]
 		}
-		if err := writeTranscript(path, e.Formats[i], t, source); err != nil {
+		if err := writeTranscript(path, e.Formats[i], t, source, subtitling{preset: e.Subtitles}); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,11 @@ import (
 )
 
 // localFormats are made here, of the transcript.
-var localFormats = []string{"json", "txt", "srt", "vtt", "html", "md", "csv"}
+var localFormats = []string{"json", "txt", "srt", "vtt", "html", "md", "csv", "ass"}
+
+// rendered are made of a transcript that is here. The service makes ttml too, of
+// the document and not of the transcript, and that is what transcribe takes.
+var rendered = append(slices.Clone(localFormats[1:]), "ttml")
 
 // serverFormats are made by the service, of the job's document.
 var serverFormats = []string{"docx", "pdf", "stl", "ttml"}
@@ -32,18 +36,25 @@ type media struct {
 }
 
 // writeTranscript writes one file.
-func writeTranscript(path, format string, t *scriptix.Transcript, m media) error {
-	return writeFile(path, func(w io.Writer) error { return writeFormat(w, format, t, m) })
+func writeTranscript(path, format string, t *scriptix.Transcript, m media, s subtitling) error {
+	return writeFile(path, func(w io.Writer) error { return writeFormat(w, format, t, m, s) })
 }
 
-func writeFormat(w io.Writer, format string, t *scriptix.Transcript, m media) error {
+func writeFormat(w io.Writer, format string, t *scriptix.Transcript, m media, s subtitling) error {
 	switch format {
 	case "txt":
 		return subtitle.WriteText(w, t)
 	case "srt":
-		return subtitle.WriteSRT(w, subtitle.Cues(t, subtitle.Options{Speakers: true}))
+		return subtitle.WriteSRT(w, subtitle.Cues(t, s.options(t, true)))
 	case "vtt":
-		return subtitle.WriteVTT(w, subtitle.Cues(t, subtitle.Options{}))
+		if s.words {
+			return subtitle.WriteVTTWords(w, subtitle.Cues(t, s.options(t, false)))
+		}
+		return subtitle.WriteVTT(w, subtitle.Cues(t, s.options(t, false)))
+	case "ass":
+		return subtitle.WriteASS(w, subtitle.Cues(t, s.options(t, !s.words)), s.words)
+	case "ttml":
+		return subtitle.WriteTTML(w, subtitle.Cues(t, s.options(t, true)), t.Language)
 	case "html":
 		return writePage(w, t, m)
 	case "md":

@@ -176,7 +176,7 @@ func (j *judge) otherwise(ctx context.Context, r recording, others []*entry) dec
 // it. Its files get a name of their own.
 func (j *judge) beside(e *entry, r recording) *entry {
 	return &entry{
-		Path: e.Path, Params: j.flags.over(e.Params), Out: e.Out, Dir: e.Dir, Formats: e.Formats, Spooled: e.Spooled, shown: r.shown,
+		Path: e.Path, Params: j.flags.over(e.Params), Out: e.Out, Dir: e.Dir, Formats: e.Formats, Subtitles: e.Subtitles, Spooled: e.Spooled, shown: r.shown,
 	}
 }
 
@@ -248,7 +248,7 @@ func (j *judge) newcomer(ctx context.Context, r recording, vessel *entry) decisi
 
 // entryOf is a new entry for a recording.
 func (j *judge) entryOf(r recording, p params) *entry {
-	e := &entry{Path: pathText(r.path), Params: p, Out: pathText(j.out), Dir: r.dir, Formats: j.now.Formats, Spooled: r.spooled, shown: r.shown}
+	e := &entry{Path: pathText(r.path), Params: p, Out: pathText(j.out), Dir: r.dir, Formats: j.now.Formats, Subtitles: j.now.Subtitles, Spooled: r.spooled, shown: r.shown}
 	if j.flat {
 		e.Dir = ""
 	}
@@ -259,6 +259,9 @@ func (j *judge) entryOf(r recording, p params) *entry {
 func (j *judge) settle(ctx context.Context, r recording, e *entry, key string) decision {
 	if j.format != nil {
 		e.Formats = j.format
+	}
+	if j.flags.given["subtitles"] {
+		e.Subtitles = j.now.Subtitles
 	}
 	if r.shown != "" {
 		e.shown = r.shown

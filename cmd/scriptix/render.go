@@ -11,15 +11,19 @@ import (
 	"strings"
 
 	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/subtitle"
 )
 
 type renderCmd struct {
 	fileList
-	Files   []string `arg:"" optional:"" name:"file" help:"Transcripts, as transcribe or result wrote them in json."`
-	Format  []string `short:"f" default:"txt" placeholder:"LIST" help:"txt, srt, vtt, html, md or csv (${default})."`
-	Speaker []string `placeholder:"NAME=NEW" sep:"none" help:"Name a speaker, as 'Speaker 1=Anna'; may be given several times. It holds for later renders too; 'Speaker 1=' takes the name back."`
-	Audio   string   `placeholder:"FILE" help:"Recording that the html page is to play (the one that was transcribed, where that is known)."`
-	Out     string   `short:"o" placeholder:"DIR" help:"Directory for the files (beside each transcript)."`
+	subtitleFlags
+	Files     []string `arg:"" optional:"" name:"file" help:"Transcripts, as transcribe or result wrote them in json."`
+	Format    []string `short:"f" default:"txt" placeholder:"LIST" help:"txt, srt, vtt, html, md, csv, ass or ttml (${default})."`
+	Speaker   []string `placeholder:"NAME=NEW" sep:"none" help:"Name a speaker, as 'Speaker 1=Anna'; may be given several times. It holds for later renders too; 'Speaker 1=' takes the name back."`
+	FrameRate float64  `name:"frame-rate" placeholder:"FPS" help:"Of the video, for subtitles whose times fall on frames: when it is not 24 (netflix) or 25 (bbc)."`
+	Words     bool     `help:"Time each word in vtt and ass, for players that show which is spoken; ass needs a transcript that has such times."`
+	Audio     string   `placeholder:"FILE" help:"Recording that the html page is to play (the one that was transcribed, where that is known)."`
+	Out       string   `short:"o" placeholder:"DIR" help:"Directory for the files (beside each transcript)."`
 }
 
 // Help says what it costs, and where names are kept.
@@ -29,6 +33,7 @@ func (*renderCmd) Help() string {
 Examples:
   scriptix render transcripts/call.json --format srt,html --speaker "Speaker 1=Anna"
   scriptix render transcripts/*.json --format csv --out tables
+  scriptix render transcripts/call.json --format srt,ttml --subtitles netflix
   find transcripts -name '*.json' -print0 | scriptix render --files-from - --format srt`
 }
 
@@ -42,12 +47,15 @@ func (c *renderCmd) Run(ctx context.Context, e *env) error {
 	if c.Files = append(c.Files, listed...); len(c.Files) == 0 {
 		return usage("name transcripts, or a list of them with --files-from; see scriptix render --help")
 	}
-	formats, err := checkFormats(c.Format, localFormats)
+	if slices.Contains(c.Format, "json") {
+		return usage("--format json: a transcript is rendered from it; want some of %s", strings.Join(rendered, ","))
+	}
+	formats, err := checkFormats(c.Format, rendered)
 	if err != nil {
 		return err
 	}
-	if slices.Contains(formats, "json") {
-		return usage("--format json: a transcript is rendered from it; want some of %s", strings.Join(localFormats[1:], ","))
+	if err := checkFrameRate(c.FrameRate); err != nil {
+		return err
 	}
 	names, err := parseNames(c.Speaker)
 	if err != nil {
@@ -107,7 +115,10 @@ func (c *renderCmd) render(e *env, path string, formats []string, given map[stri
 		if source.page, err = filepath.Abs(target); err != nil {
 			return err
 		}
-		if err := writeTranscript(target, format, t, source); err != nil {
+		if err := writeTranscript(target, format, t, source, subtitling{preset: c.Subtitles, frameRate: c.FrameRate, words: c.Words}); err != nil {
+			if errors.Is(err, subtitle.ErrNoWords) {
+				err = errors.New("has no times of words for --words and ass; transcribe it with --timestamps word, or leave --words out")
+			}
 			return err
 		}
 		if err := e.printf("%s", target); err != nil {

@@ -12,8 +12,9 @@ import (
 
 type resultCmd struct {
 	service
+	subtitleFlags
 	ID     string   `arg:"" name:"job" help:"Id of the job."`
-	Format []string `short:"f" default:"txt" placeholder:"LIST" help:"json, txt, srt, vtt, html, md or csv; several with --out (${default})."`
+	Format []string `short:"f" default:"txt" placeholder:"LIST" help:"json, txt, srt, vtt, html, md, csv or ass; several with --out (${default})."`
 	Audio  string   `placeholder:"FILE" help:"Recording that the html page is to play."`
 	Out    string   `short:"o" placeholder:"DIR" help:"Directory for files named after the job; without it standard output."`
 }
@@ -48,14 +49,14 @@ func (c *resultCmd) Run(ctx context.Context, e *env) error {
 		return c.problem(ctx, client, err)
 	}
 	if c.Out == "" {
-		return writeFormat(e.stdout, formats[0], t, c.media("."))
+		return writeFormat(e.stdout, formats[0], t, c.media("."), subtitling{preset: c.Subtitles})
 	}
 	if err := os.MkdirAll(c.Out, 0o777); err != nil { //nolint:gosec // the umask decides
 		return err
 	}
 	for _, format := range formats {
 		path := filepath.Join(c.Out, fileName(c.ID)+"."+format)
-		if err := writeTranscript(path, format, t, c.media(path)); err != nil {
+		if err := writeTranscript(path, format, t, c.media(path), subtitling{preset: c.Subtitles}); err != nil {
 			return err
 		}
 		if err := e.printf("%s", path); err != nil {

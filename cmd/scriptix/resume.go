@@ -126,7 +126,7 @@ func (j *judge) adopt(ctx context.Context) error {
 		one := j.unkeyed(rec.Name)
 		if one == nil {
 			stem := strings.TrimSuffix(rec.Name, filepath.Ext(rec.Name))
-			one = j.files.add(&entry{Out: pathText(j.out), Stem: stem, Params: j.now.params, Formats: j.now.Formats, shown: rec.Name})
+			one = j.files.add(&entry{Out: pathText(j.out), Stem: stem, Params: j.now.params, Formats: j.now.Formats, Subtitles: j.now.Subtitles, shown: rec.Name})
 			one.shown = rec.Name
 		}
 		j.files.identify(one, rec.Key, "")

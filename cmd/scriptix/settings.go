@@ -21,6 +21,8 @@ type settings struct {
 	Dialect string   `json:"dialect,omitempty"`
 	Formats []string `json:"formats"`
 
+	Subtitles string `json:"subtitles,omitempty"` // the limits of subtitles; "" for the usual ones
+
 	place string // where it was read, for messages
 }
 
@@ -75,6 +77,9 @@ func (s *settings) check() error {
 	if !slices.Contains([]string{"", "stt", sessionDialect}, s.Dialect) {
 		return fmt.Errorf("dialect %q: want stt or session", s.Dialect)
 	}
+	if !slices.Contains([]string{"", "netflix", "bbc"}, s.Subtitles) {
+		return fmt.Errorf("subtitles %q: want netflix or bbc", s.Subtitles)
+	}
 	if !slices.Contains([]string{"", "segment", "word"}, s.Timestamps) {
 		return fmt.Errorf("timestamps %q: want segment or word", s.Timestamps)
 	}
@@ -94,7 +99,7 @@ func (s *settings) save(out string) error {
 
 // same reports whether two settings say the same.
 func (s *settings) same(other *settings) bool {
-	return other != nil && s.params == other.params && s.Plan == other.Plan && s.Dialect == other.Dialect && slices.Equal(s.Formats, other.Formats)
+	return other != nil && s.params == other.params && s.Plan == other.Plan && s.Subtitles == other.Subtitles && s.Dialect == other.Dialect && slices.Equal(s.Formats, other.Formats)
 }
 
 // words returns the settings in a line, the parameters first: they are what is
@@ -121,6 +126,9 @@ func (s *settings) rest() string {
 	}
 	if s.Dialect != "" {
 		list = append(list, "dialect "+s.Dialect)
+	}
+	if s.Subtitles != "" {
+		list = append(list, "subtitles "+s.Subtitles)
 	}
 	if len(s.Formats) > 0 && !slices.Equal(s.Formats, defaultFormats) {
 		list = append(list, "formats "+strings.Join(s.Formats, ","))
@@ -160,6 +168,9 @@ func (c *transcribeCmd) resolve(memory *settings, formats []string) (now, told s
 	}
 	if c.Dialect != "" {
 		now.Dialect, told.Dialect = c.Dialect, ""
+	}
+	if c.given["subtitles"] {
+		now.Subtitles, told.Subtitles = strings.TrimPrefix(c.Subtitles, "default"), ""
 	}
 	if formats != nil {
 		now.Formats, told.Formats = formats, nil

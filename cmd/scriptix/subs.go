@@ -36,12 +36,11 @@ const mostSubtitles = 64 << 20
 // Run checks files.
 func (c *subsCmd) Run(e *env) error {
 	limits := map[string]subtitle.Options{"netflix": subtitle.Netflix(c.Language), "bbc": subtitle.BBC(), "default": {}}[c.Profile]
-	switch f := c.FrameRate; {
-	case f == 0:
-	case f < 1 || f > 1000 || math.IsNaN(f):
-		return usage("--frame-rate %v: want frames a second, from 1 to 1000", f)
-	default:
-		limits.FrameRate = f
+	if err := checkFrameRate(c.FrameRate); err != nil {
+		return err
+	}
+	if c.FrameRate != 0 {
+		limits.FrameRate = c.FrameRate
 	}
 	failed := false
 	for _, name := range c.Files {

@@ -16,8 +16,9 @@ type transcribeCmd struct {
 	callbacks
 	batchFlags
 	fileList
+	subtitleFlags
 	Paths   []string `arg:"" optional:"" name:"path" help:"Recordings, directories, patterns or https URLs; - is standard input. Without any, what the folder remembers is printed."`
-	Format  []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html, md, csv, and docx, pdf, stl, ttml as the service makes them (json,txt)."`
+	Format  []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html, md, csv, ass, and docx, pdf, stl, ttml as the service makes them (json,txt)."`
 	Include []string `placeholder:"PATTERN" sep:"none" help:"Take files of other extensions from directories too, as '*.aiff'; may be given several times."`
 	Flat    bool     `help:"All transcripts in one folder, instead of folders as the recordings lie in."`
 	Again   bool     `help:"Pay anew for recordings that were transcribed with other parameters; the transcripts get names of their own."`
@@ -191,6 +192,9 @@ func (c *transcribeCmd) remembered(e *env, memory *settings) error {
 		return e.object(memory)
 	}
 	list := append(memory.params.words(), "formats "+strings.Join(memory.Formats, ","))
+	if memory.Subtitles != "" {
+		list = append(list, "subtitles "+memory.Subtitles)
+	}
 	if memory.Plan != "" {
 		list = append(list, "plan "+memory.Plan)
 	}
