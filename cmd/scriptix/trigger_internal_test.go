@@ -37,8 +37,13 @@ func mac(secret string, body []byte) string {
 
 func (p *plainReceiver) status(r *http.Request) int {
 	limit := int64(64 << 10)
-	if p.fault == "reads whatever comes" {
+	switch p.fault {
+	case "reads whatever comes":
 		limit = 1 << 30
+	case "reads up to 1 MiB":
+		limit = 1 << 20
+	case "reads up to 2.5 MB":
+		limit = 2_500_000
 	}
 	body, _ := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if int64(len(body)) > limit {
@@ -98,12 +103,17 @@ func (p *plainReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // trigger runs the command against a receiver, and returns its exit code and output.
 func trigger(t *testing.T, receiver *plainReceiver, flags ...string) (code int, output string) {
 	t.Helper()
+	return triggerWith(t, "old\nnew\n", receiver, flags...)
+}
+
+func triggerWith(t *testing.T, secretLines string, receiver *plainReceiver, flags ...string) (code int, output string) {
+	t.Helper()
 	receiver.known, receiver.release = make(map[string]bool), make(chan struct{})
 	server := httptest.NewServer(receiver)
 	defer server.Close()
 	defer close(receiver.release)
 	secrets := filepath.Join(t.TempDir(), "secrets")
-	require.NoError(t, os.WriteFile(secrets, []byte("old\nnew\n"), 0o600))
+	require.NoError(t, os.WriteFile(secrets, []byte(secretLines), 0o600))
 	var stdout bytes.Buffer
 	e := &env{stdout: &stdout, stderr: io.Discard, getenv: func(string) string { return "" }}
 	code = run(t.Context(), e, append([]string{"trigger", server.URL + "/hook", "--secret-file", secrets}, flags...))
@@ -124,6 +134,24 @@ func TestTriggerPassesAReceiverThatIsRight(t *testing.T) {
 	assert.LessOrEqual(t, receiver.requests.Load(), int32(20))
 }
 
+func TestTriggerPassesAReceiverWhateverItsLimitIs(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []string{"reads up to 1 MiB", "reads up to 2.5 MB"} {
+		code, output := trigger(t, &plainReceiver{fault: limit}, "--all")
+		assert.Zero(t, code, output)
+		assert.NotContains(t, output, "FAIL")
+	}
+}
+
+func TestTriggerDoesNotTryRotationWithOneSecret(t *testing.T) {
+	t.Parallel()
+	receiver := &plainReceiver{fault: "knows the old secret alone"}
+	code, output := triggerWith(t, "old\n", receiver, "--all")
+	assert.Zero(t, code, output)
+	assert.NotContains(t, output, "rotated")
+	assert.Equal(t, 8, strings.Count(output, "ok "), output)
+}
+
 func TestTriggerNamesTheFaultOfAReceiver(t *testing.T) {
 	t.Parallel()
 	for fault, named := range map[string]string{
@@ -137,6 +165,7 @@ func TestTriggerNamesTheFaultOfAReceiver(t *testing.T) {
 		"takes too long":                       "FAIL  completed  no answer within 200ms, want 200",
 		"reads whatever comes":                 "FAIL  too large  200 in",
 		"knows the old secret alone":           "FAIL  rotated    401 in",
+		"knows the new secret alone":           "FAIL  completed  401 in",
 		"redirects":                            "FAIL  completed  307, a redirect, want 200",
 	} {
 		t.Run(fault, func(t *testing.T) {
