@@ -59,7 +59,7 @@ func TestTheCommandsOfTheGuidesRunAsTheyStand(t *testing.T) {
 	pages, err := filepath.Glob("../../docs/*.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, pages)
-	for _, page := range pages {
+	for _, page := range append(pages, "../../README.md") {
 		t.Run(filepath.Base(page), func(t *testing.T) {
 			t.Parallel()
 			runGuide(t, page, passages(t, page))
