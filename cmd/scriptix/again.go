@@ -14,7 +14,8 @@ import (
 
 // chosen are the recordings that retry, resubmit and abandon are about.
 type chosen struct {
-	Names []string `arg:"" name:"name" help:"Recordings, by base name, path, or key as scriptix jobs --json prints it."`
+	fileList
+	Names []string `arg:"" optional:"" name:"name" help:"Recordings, by base name, path, or key as scriptix jobs --json prints it."`
 	Yes   bool     `short:"y" help:"Do not ask."`
 }
 
@@ -178,6 +179,13 @@ func (t *transcription) entriesJudge(memory *settings) *judge {
 
 // apply finds the recordings, asks, and changes their records.
 func (u takingUp) apply(ctx context.Context, t *transcription, names chosen) ([]*entry, error) {
+	listed, err := names.names(ctx, t.env, names.Names)
+	if err != nil {
+		return nil, err
+	}
+	if names.Names = append(names.Names, listed...); len(names.Names) == 0 {
+		return nil, usage("name recordings, or a list of them with --files-from; see scriptix %s --help", u.verb)
+	}
 	j := t.entriesJudge(nil)
 	if _, err := j.unfinished(ctx); err != nil { // gives keys to what an earlier version left without
 		return nil, err
@@ -214,6 +222,9 @@ func entryNames(list []*entry) string {
 // named finds the one recording that a name means, in a state that fits.
 func (j *judge) named(ctx context.Context, name string, up takingUp) (*entry, error) {
 	var found []*entry
+	if public, _, err := parseURL(name); isURL(name) && err == nil {
+		name = public
+	}
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err
@@ -269,6 +280,8 @@ func (c chosen) confirmed(ctx context.Context, e *env, question, verb string) er
 	switch {
 	case c.Yes:
 		return nil
+	case c.FilesFrom == standardInput:
+		return usage("%s asks before it does anything, and standard input is the list of names: add --yes", verb)
 	case !e.stdinTerminal || !e.stderrTerminal:
 		return usage("%s asks before it does anything, and nobody is here to answer: add --yes", verb)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -13,8 +14,9 @@ import (
 )
 
 type subsCmd struct {
-	Action    string   `arg:"" enum:"check" help:"check."`
-	Files     []string `arg:"" name:"file" help:"Subtitles, SRT or WebVTT; - is standard input."`
+	Action string `arg:"" enum:"check" help:"check."`
+	fileList
+	Files     []string `arg:"" optional:"" name:"file" help:"Subtitles, SRT or WebVTT; - is standard input."`
 	Profile   string   `enum:"netflix,bbc,default" default:"netflix" help:"The limits: netflix, bbc, or default, those of transcribe (${default})."`
 	Language  string   `short:"l" placeholder:"TAG" default:"en" help:"Of the text: netflix has limits of each (${default})."`
 	FrameRate float64  `name:"frame-rate" placeholder:"FPS" help:"Of the video, when it is not 24 (netflix) or 25 (bbc)."`
@@ -34,7 +36,14 @@ Examples:
 const mostSubtitles = 64 << 20
 
 // Run checks files.
-func (c *subsCmd) Run(e *env) error {
+func (c *subsCmd) Run(ctx context.Context, e *env) error {
+	listed, err := c.names(ctx, e, c.Files)
+	if err != nil {
+		return err
+	}
+	if c.Files = append(c.Files, listed...); len(c.Files) == 0 {
+		return usage("name subtitles, or a list of them with --files-from; see scriptix subs --help")
+	}
 	limits := map[string]subtitle.Options{"netflix": subtitle.Netflix(c.Language), "bbc": subtitle.BBC(), "default": {}}[c.Profile]
 	if err := checkFrameRate(c.FrameRate); err != nil {
 		return err
