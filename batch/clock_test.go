@@ -15,14 +15,3 @@ func stopwatch() (elapsed func() time.Duration) {
 	began := now()
 	return func() time.Duration { return now() - began }
 }
-
-// processor measures the time that this process has spent on processors.
-func processor() (spent func() time.Duration) {
-	now := func() time.Duration {
-		var u syscall.Rusage
-		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
-	began := now()
-	return func() time.Duration { return now() - began }
-}

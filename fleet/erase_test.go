@@ -167,42 +167,6 @@ func TestWhatWasDoneBeforeIsErasedWithoutASecondOutcome(t *testing.T) {
 	s.allErased(t, f, 1)
 }
 
-func TestAWorkerThatIsKilledBetweenThePhasesLeavesTheErasingToAnother(t *testing.T) {
-	t.Parallel()
-	hour := time.Hour
-	for name, kill := range map[string]struct {
-		fault scriptixtest.Fault
-		asked int         // requests until the one that the first one is killed in
-		phase batch.Phase // and the phase that it is then in
-	}{
-		"while it fetches the transcript":       {scriptixtest.Fault{On: scriptixtest.Result, Skip: 1, Times: -1, Delay: hour}, 5, batch.Submitted},
-		"when the transcript is stored":         {scriptixtest.Fault{On: scriptixtest.Delete, Delay: hour}, 6, batch.Erasing},
-		"when the job is gone and nobody knows": {scriptixtest.Fault{On: scriptixtest.Delete, Accept: true, Status: 204, Delay: hour}, 6, batch.Erasing},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := erasing(t)
-			s.fake.Fault(kill.fault)
-			reader := newFleet(t, s.pool, fleet.Options{Root: s.root})
-			s.enqueue(t, reader, 1)
-			eraser := s.role()
-			eraser.Erase = true
-			first := eraser.begin(t)
-			inPhase(t, reader, "call-0.wav", kill.phase)
-			require.Eventually(t, func() bool { return s.fake.Stats().Requests >= kill.asked }, 20*time.Second, 10*time.Millisecond)
-			first.kill()
-			s.fake.ClearFaults()
-
-			eraser.Erase = kill.phase != batch.Erasing // what was begun is gone on with, whatever the options
-			second := s.sessions()
-			second.Erase = eraser.Erase
-			s.start(t, second)
-			await(t, reader, 1)
-			s.allErased(t, reader, 1)
-		})
-	}
-}
-
 func TestAJobOfAnotherDialectIsLeftAloneAndNothingIsAskedAboutIt(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, scriptixtest.WithDialect(scriptixtest.DialectBoth), scriptixtest.WithProcessing(time.Hour))

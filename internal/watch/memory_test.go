@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,12 +166,4 @@ func TestManyWaitsForOneJobAllocateAndCostTheirNumber(t *testing.T) {
 		}
 	}
 	assert.LessOrEqual(t, best, 12.0)
-}
-
-// cpuTime is what the process has used, also within a bubble.
-func cpuTime(t *testing.T) time.Duration {
-	t.Helper()
-	var usage syscall.Rusage
-	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
