@@ -7,46 +7,24 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scriptix-io/scriptix-go"
+	"github.com/scriptix-io/scriptix-go/internal/guide"
 )
 
-// passage is a fenced block of a guide.
-type passage struct {
-	line int
-	info string // what stands behind the fence, as "sh run"
-	text string
-}
-
-// passages returns the fenced blocks of a page, without the indentation of those that stand in a list.
-func passages(t *testing.T, page string) []passage {
+// passages returns the fenced blocks of a page.
+func passages(t *testing.T, page string) []guide.Passage {
 	t.Helper()
-	data, err := os.ReadFile(page)
+	blocks, err := guide.Passages(page)
 	require.NoError(t, err)
-	var list []passage
-	var open *passage
-	indent := ""
-	for i, line := range strings.Split(string(data), "\n") {
-		bare := strings.TrimLeft(line, " ")
-		switch {
-		case !strings.HasPrefix(bare, "```"):
-			if open != nil {
-				open.text += strings.TrimPrefix(line, indent) + "\n"
-			}
-		case open == nil:
-			indent = line[:len(line)-len(bare)]
-			open = &passage{line: i + 1, info: strings.TrimSpace(strings.TrimPrefix(bare, "```"))}
-		default:
-			list = append(list, *open)
-			open = nil
-		}
-	}
-	require.Nil(t, open, "%s: a block is never closed", page)
-	return list
+	return blocks
 }
 
 // A reader pastes what stands in a guide. So each page's commands are one script, which runs in a folder with two
@@ -62,69 +40,29 @@ func TestTheCommandsOfTheGuidesRunAsTheyStand(t *testing.T) {
 	for _, page := range append(pages, "../../README.md") {
 		t.Run(filepath.Base(page), func(t *testing.T) {
 			t.Parallel()
-			runGuide(t, page, passages(t, page))
+			blocks := passages(t, page)
+			script, runs := guide.Script(blocks)
+			switch {
+			case !runs:
+				t.Skip("nothing on this page runs")
+			case strings.Contains(script, "scriptix-fleet"):
+				t.Skip("the module fleet runs this page, with a database")
+			case strings.Contains(script, "python3"):
+				if _, err := exec.LookPath("python3"); err != nil {
+					t.Skip("the page needs python3, which is not installed")
+				}
+			}
+			assert.Empty(t, guide.Missing(blocks, runScript(t, script)), "%s announces lines that are not printed", page)
 		})
 	}
-}
-
-func runGuide(t *testing.T, page string, blocks []passage) {
-	t.Helper()
-	const separator = "--- the block of line %d"
-	var script strings.Builder
-	// What a page starts in the background ends with its script, and its output goes to a file, since a pipe would stay
-	// open as long as any of them.
-	script.WriteString("set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n")
-	runnable := 0
-	for _, block := range blocks {
-		if block.info == "sh run" {
-			runnable++
-			fmt.Fprintf(&script, "echo '"+separator+"'\n%s", block.line, block.text)
-		}
-	}
-	if runnable == 0 {
-		t.Skip("nothing on this page runs against the fake service")
-	}
-	if strings.Contains(script.String(), "python3") {
-		if _, err := exec.LookPath("python3"); err != nil {
-			t.Skip("the page needs python3, which is not installed")
-		}
-	}
-	printed := runScript(t, script.String())
-	for i, block := range blocks {
-		if block.info != "text" || i == 0 || blocks[i-1].info != "sh run" {
-			continue
-		}
-		_, part, found := strings.Cut(printed, fmt.Sprintf(separator, blocks[i-1].line)+"\n")
-		require.True(t, found, "the block of line %d did not run", blocks[i-1].line)
-		part, _, _ = strings.Cut(part, "--- the block of line ")
-		for want := range strings.Lines(block.text) {
-			want = strings.TrimSpace(want)
-			assert.Regexp(t, expectation(want), part, "%s:%d: is not printed", page, block.line)
-		}
-	}
-}
-
-// expectation matches a line of a guide, in which "..." stands for what differs and blanks for the columns of a table.
-func expectation(line string) string {
-	var parts []string
-	for part := range strings.SplitSeq(line, "...") {
-		parts = append(parts, regexp.MustCompile(` +`).ReplaceAllString(regexp.QuoteMeta(part), " +"))
-	}
-	return "(?m)^" + strings.Join(parts, ".*") + "$"
 }
 
 // runScript runs a guide's commands where a reader would: in a folder that has recordings in calls/.
 func runScript(t *testing.T, script string) string {
 	t.Helper()
 	dir := t.TempDir()
-	meeting, err := os.ReadFile("../../examples/testdata/meeting.wav")
-	require.NoError(t, err)
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "calls"), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "calls", "meeting.wav"), meeting, 0o600))
-	standup := append([]byte(nil), meeting...)
-	standup[len(standup)-1] ^= 1
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "calls", "standup.wav"), standup, 0o600))
-	output, err := os.Create(filepath.Join(dir, ".output"))
+	require.NoError(t, guide.Furnish(dir, "../../examples/testdata/meeting.wav"))
+	output, err := os.Create(filepath.Join(dir, ".output")) // no pipe: it would stay open as long as what runs in the background
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
@@ -151,13 +89,39 @@ func TestWhatAGuideDoesNotRunSaysWhy(t *testing.T) {
 	require.NoError(t, err)
 	for _, page := range pages {
 		for _, block := range passages(t, page) {
-			language, rest, _ := strings.Cut(block.info, " ")
-			if language == "sh" && rest != "run" {
+			language, rest, _ := strings.Cut(block.Info, " ")
+			switch language {
+			case "sh":
 				reason, ok := strings.CutPrefix(rest, "not run: ")
-				assert.True(t, ok && reason != "", "%s:%d: %q: want ```sh run or ```sh not run: REASON", page, block.line, block.info)
+				assert.True(t, rest == "run" || ok && reason != "", "%s:%d: %q: want ```sh run or ```sh not run: REASON", page, block.Line, block.Info)
+			case "text", "nginx", "yaml", "go", "json":
+			default:
+				assert.Fail(t, "a block without commands says what it is", "%s:%d: %q", page, block.Line, block.Info)
 			}
 		}
 	}
+}
+
+// What the guide says of the plans is what the client keeps to: the limits, and two requests a job.
+func TestThePlansOfTheGuideAreThoseOfTheClient(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/costs.md")
+	require.NoError(t, err)
+	const requestsOfAJob = 2
+	for name, plan := range plans {
+		if name == "" {
+			continue
+		}
+		row := []string{strings.ToUpper(name[:1]) + name[1:]}
+		for _, n := range []int{plan.PerMinute, plan.PerHour, plan.PerDay, plan.Concurrent, plan.PerMinute / requestsOfAJob, plan.PerHour / requestsOfAJob, plan.PerDay / requestsOfAJob} {
+			row = append(row, strconv.Itoa(n))
+		}
+		assert.Contains(t, string(page), "\n| "+strings.Join(row, " | ")+" |\n", name)
+	}
+	assert.Len(t, regexp.MustCompile(`(?m)^\| [A-Z][a-z]+ \| \d+ \|`).FindAll(page, -1), len(plans)-1, "plans in the table")
+	usual := plans[""]
+	assert.Contains(t, string(page), fmt.Sprintf("the client keeps to %d a minute and %d at\nonce", usual.PerMinute, usual.Concurrent))
+	assert.Contains(t, string(page), fmt.Sprintf("plan free allows %d a minute, %d an hour, %d a day", scriptix.PlanFree.PerMinute, scriptix.PlanFree.PerHour, scriptix.PlanFree.PerDay))
 }
 
 // The guides are found from the README, and their links lead somewhere.
