@@ -87,6 +87,11 @@ func (s *store) erase(ctx context.Context, tx pgx.Tx, r row) error {
 			return err
 		}
 	}
+	// Together with the rest, as far as transcripts are here: a process that dies now must not leave one behind.
+	transcript := s.sql("delete from {s}.scriptix_transcript where account = $1 and key = $2")
+	if _, err := tx.Exec(ctx, transcript, s.account, r.Key); err != nil {
+		return err
+	}
 	bare := ledger.Record{
 		ClaimedAt: r.ClaimedAt, SentAt: r.SentAt, SubmittedAt: r.SubmittedAt, EndedAt: r.EndedAt,
 		Duration: r.Duration, Attempts: r.Attempts,

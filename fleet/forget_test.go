@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -122,6 +123,40 @@ func ended(t *testing.T, s *site) {
 		const count = "select count(*) from scriptix.river_job where state <> 'completed' and kind like 'scriptix%'"
 		return s.pool.QueryRow(t.Context(), count).Scan(&left) == nil && left == 0
 	}, 20*time.Second, 20*time.Millisecond)
+}
+
+// afterCommit calls a function once a transaction was committed.
+type afterCommit struct{ fn func() }
+
+// statement is the key of a statement in its context.
+type statement struct{}
+
+// TraceQueryStart notes what a statement is.
+func (afterCommit) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	return context.WithValue(ctx, statement{}, data.SQL)
+}
+
+// TraceQueryEnd calls the function.
+func (a afterCommit) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	if ctx.Value(statement{}) == "commit" {
+		a.fn()
+	}
+}
+
+func TestForgetErasesTheTranscriptTogetherWithTheRest(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	f := s.start(t, s.options())
+	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 1)))
+	require.NoError(t, err)
+	await(t, f, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	config := s.pool.Config()
+	config.ConnConfig.Tracer = afterCommit{cancel}
+	dying := newFleet(t, poolWith(t, config), fleet.Options{})
+	require.ErrorIs(t, dying.Forget(ctx, "call-0.wav"), context.Canceled, "it ends as a process would that dies after the commit")
+	_, err = f.Transcript(t.Context(), "call-0.wav")
+	require.ErrorIs(t, err, fleet.ErrNoTranscript)
 }
 
 func TestATranscriptThatTheSinkHasWhileItIsForgottenIsNotStored(t *testing.T) {
