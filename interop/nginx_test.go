@@ -53,6 +53,25 @@ func guide(t *testing.T) string {
 // as a user without rights, because nothing in the guide needs any.
 func nginx(t *testing.T, first, second string) *front {
 	t.Helper()
+	return site(t, func(f *front) string {
+		config := guide(t)
+		for theirs, ours := range map[string]string{
+			"10.0.0.11:8090":  first,
+			"10.0.0.12:8090":  second,
+			"listen 443 ssl;": "listen " + f.addr + " ssl;",
+			"/etc/ssl/jobs.example.com/fullchain.pem": f.root,
+			"/etc/ssl/jobs.example.com/privkey.pem":   filepath.Join(f.dir, "privkey.pem"),
+		} {
+			require.Equal(t, 1, strings.Count(config, theirs), "the guide's configuration has %q once", theirs)
+			config = strings.Replace(config, theirs, ours, 1)
+		}
+		return config
+	})
+}
+
+// site runs nginx with the configuration of a site, which may put files into the folder.
+func site(t *testing.T, configured func(f *front) string) *front {
+	t.Helper()
 	binary := "/usr/sbin/nginx" // which is not on an ordinary user's PATH
 	if _, err := os.Stat(binary); err != nil {
 		binary = program(t, "nginx")
@@ -62,17 +81,7 @@ func nginx(t *testing.T, first, second string) *front {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	f := &front{addr: address(t, "127.0.0.13"), dir: dir, root: filepath.Join(dir, "fullchain.pem")}
 	f.certify(t)
-	config := guide(t)
-	for theirs, ours := range map[string]string{
-		"10.0.0.11:8090":  first,
-		"10.0.0.12:8090":  second,
-		"listen 443 ssl;": "listen " + f.addr + " ssl;",
-		"/etc/ssl/jobs.example.com/fullchain.pem": f.root,
-		"/etc/ssl/jobs.example.com/privkey.pem":   filepath.Join(dir, "privkey.pem"),
-	} {
-		require.Equal(t, 1, strings.Count(config, theirs), "the guide's configuration has %q once", theirs)
-		config = strings.Replace(config, theirs, ours, 1)
-	}
+	config := configured(f)
 	// What Debian's nginx.conf has around a site.
 	whole := "worker_processes 2;\npid nginx.pid;\ndaemon off;\nevents {}\nhttp {\naccess_log " + filepath.Join(dir, "access.log") + ";\n"
 	for _, module := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {

@@ -198,8 +198,12 @@ func (r *rehearsal) copied(one recording, why string) error {
 	r.audio.add(length)
 	r.longest = max(r.longest, length)
 	why = "after it was copied here, because " + why + ", unless its content was sent before"
+	line := rehearsed{File: one.shown, Would: "send", Why: why, Seconds: length.Seconds(), Exec: r.cmd.program != nil}
+	if line.Exec {
+		r.execs++
+	}
 	if r.cmd.JSON {
-		return r.env.object(rehearsed{File: one.shown, Would: "send", Why: why, Seconds: length.Seconds()})
+		return r.env.object(line)
 	}
 	return r.env.printf("%s: would be sent %s", oneLine(one.shown), why)
 }

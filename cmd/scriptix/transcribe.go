@@ -65,7 +65,7 @@ func (f *batchFlags) ledgerPath() string {
 // Help says what makes a second call cheap.
 func (*transcribeCmd) Help() string {
 	return `Each recording is paid for once: the ledger knows it by its content, and what is done is skipped. After an interruption, a crash or kill -9 run the same again, or scriptix resume.
-The folder of --out remembers language, diarization, timestamps, model, glossary, plan and formats: flags that are left out take these values. A recording that was transcribed with other parameters is not sent again unless --again says so.
+The folder of --out remembers language, diarization, timestamps, model, glossary, plan, formats and subtitles: flags that are left out take these values. A recording that was transcribed with other parameters is not sent again unless --again says so.
 A recording behind an https URL is read from its server while it is sent, and known by the URL, its ETag and its length; where there is no strong ETag it is copied beside the ledger first. What a URL's query holds is never printed. This is not what the session API calls a URL: here it is this machine that reads it.
 With --listen and --webhook-url the service calls back; without, jobs are polled. Ctrl-C stops and says how to go on, twice ends at once.
 
