@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch"
@@ -30,6 +29,8 @@ type transcription struct {
 	health *health
 	causes *causes
 	execs  *execs
+
+	watched *watcher // nil where the recordings are those that were named
 
 	mu       sync.Mutex
 	waiting  map[string][]*entry // by key, those fed and not yet reported
@@ -155,41 +156,6 @@ func (t *transcription) close() {
 	}
 }
 
-// run transcribes the recordings and reports each of them.
-func (t *transcription) run(ctx context.Context, list []recording, judge *judge) error {
-	t.judge, t.fetch.force = judge, judge.force
-	started := time.Now()
-	var size int64
-	for _, r := range list {
-		if info, err := os.Stat(r.path); err == nil {
-			size += info.Size()
-		}
-	}
-	t.view = newProgress(t.env, len(list), max(size, 1))
-	t.causes = newCauses(t.view)
-	ctx, stop := t.watch(ctx)
-	options := batch.Options{
-		Ledger: t.ledger, Concurrency: t.flags.Jobs, ResubmitAfter: t.flags.ResubmitAfter, Sink: t.sink, Erase: t.flags.Erase,
-		OnProgress: t.sending, OnRetry: func(_ batch.Input, err error, after time.Duration) { t.health.retried(err, after) },
-	}
-	t.execs = newExecs(ctx, t)
-	err := t.consume(ctx, batch.Run(ctx, t.client, t.feed(ctx, list), options))
-	t.execs.wait()
-	stop()
-	t.causes.flush(true)
-	t.view.close()
-	for _, one := range t.finished {
-		one.finish()
-	}
-	if saved := errors.Join(t.files.save(t.files.entries...), t.files.keepURLs()); err == nil {
-		err = saved
-	}
-	if err != nil {
-		return err
-	}
-	return t.conclude(ctx, len(list), time.Since(started))
-}
-
 func (t *transcription) sending(in batch.Input, sent, total int64) {
 	if sent == 0 {
 		return // there may be no connection yet
@@ -203,9 +169,9 @@ func (t *transcription) sending(in batch.Input, sent, total int64) {
 
 // feed hands the recordings to the batch, each under the key of its content,
 // those of which something is still to be done.
-func (t *transcription) feed(ctx context.Context, list []recording) iter.Seq[batch.Input] {
+func (t *transcription) feed(ctx context.Context, list iter.Seq[recording]) iter.Seq[batch.Input] {
 	return func(yield func(batch.Input) bool) {
-		for _, r := range list {
+		for r := range list {
 			if r.owed {
 				o := batch.Outcome{Key: r.entry.record(), State: batch.StateSkipped}
 				o.JobID = t.jobOf(ctx, o)
@@ -282,6 +248,9 @@ func (t *transcription) settle(ctx context.Context, r recording, d decision) (in
 	} else if r.streamed() && r.remote.source != nil {
 		d.entry.size = r.remote.source.Size()
 	}
+	if t.watched != nil && t.idle() {
+		t.health.wake()
+	}
 	t.mu.Lock()
 	t.waiting[d.key] = append(t.waiting[d.key], d.entry)
 	t.givenUp[d.key] = d.phase == batch.Abandoned
@@ -320,6 +289,7 @@ func (t *transcription) consume(ctx context.Context, outcomes iter.Seq[batch.Out
 			o = t.complete(ctx, one, o)
 		}
 		t.report(one, o)
+		t.release(one, o.Key)
 	}
 	return nil
 }

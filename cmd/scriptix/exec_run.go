@@ -159,18 +159,25 @@ func (k execTask) input() reported {
 // because the run ended before.
 func (t *transcription) followed(task execTask, err error, interrupted bool) {
 	line, why := task.line, cause{}
-	t.mu.Lock()
 	switch {
 	case err == nil:
 		line.Exec = "done"
 	case interrupted:
 		line.Exec = "interrupted"
-		t.execOpen++
 	default:
-		t.execFailed++
 		line.Exec, line.ExecError = "failed", oneLine(err.Error())
 		text := fmt.Sprintf("--exec %s failed: %s; the next run with --exec repeats it", t.flags.program.name(), oneLine(err.Error()))
 		why = cause{text: text, many: text}
+	}
+	if !t.watched.ran(task.one, err, why.text) {
+		return // it failed again, as before
+	}
+	t.mu.Lock()
+	switch line.Exec {
+	case "interrupted":
+		t.execOpen++
+	case "failed":
+		t.execFailed++
 	}
 	t.mu.Unlock()
 	t.tell(line, why)

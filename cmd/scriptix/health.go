@@ -115,6 +115,14 @@ func (h *health) learn(message string, a attempt) {
 	}
 }
 
+// wake tells that something is asked of the service after a time in which nothing
+// was.
+func (h *health) wake() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.heard = time.Now()
+}
+
 // moved tells that bytes of an upload went out.
 func (h *health) moved() {
 	h.mu.Lock()

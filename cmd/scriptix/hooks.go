@@ -14,6 +14,9 @@ import (
 // job has ended.
 const hookGrace = 30 * time.Second
 
+// mostEnds bounds what is kept to find out whether callbacks come.
+const mostEnds = 10_000
+
 // hookHealth knows whether callbacks arrive.
 type hookHealth struct {
 	ends   map[string]time.Time // jobs whose end a poll found, and when
@@ -25,6 +28,10 @@ type hookHealth struct {
 func (h *hookHealth) polled(job string, now time.Time) {
 	if h.ends == nil {
 		h.ends = make(map[string]time.Time)
+	}
+	if len(h.ends) >= mostEnds {
+		clear(h.ends)
+		clear(h.called)
 	}
 	h.ends[job] = now
 }
@@ -49,6 +56,10 @@ func (h *health) called(_ context.Context, e webhook.Event) error {
 	defer h.mu.Unlock()
 	if h.hooks.called == nil {
 		h.hooks.called = make(map[string]bool)
+	}
+	if len(h.hooks.called) >= mostEnds {
+		clear(h.hooks.called)
+		clear(h.hooks.ends)
 	}
 	h.hooks.called[e.Data.ID] = true
 	return nil

@@ -51,11 +51,9 @@ type badEntry struct{ path, why string }
 // directory; none comes twice. Patterns of include take further files from
 // directories. What listed names, from a file, comes after them.
 func expand(args, listed, include []string) (*inputs, error) {
-	x := &inputs{leftOut: make(map[string]string), include: include, seen: make(map[string]bool)}
-	for _, pattern := range include {
-		if _, err := filepath.Match(pattern, ""); err != nil {
-			return nil, usage("--include %s: %w", pattern, err)
-		}
+	x, err := includes(include)
+	if err != nil {
+		return nil, err
 	}
 	for _, arg := range args {
 		if err := x.argument(arg); err != nil {
@@ -67,6 +65,16 @@ func expand(args, listed, include []string) (*inputs, error) {
 		return nil, usage("%s", strings.Join(append([]string{x.nothing(slices.Concat(args, listed))}, x.problems()...), "; "))
 	}
 	return x, nil
+}
+
+// includes makes inputs that hold nothing yet.
+func includes(include []string) (*inputs, error) {
+	for _, pattern := range include {
+		if _, err := filepath.Match(pattern, ""); err != nil {
+			return nil, usage("--include %s: %w", pattern, err)
+		}
+	}
+	return &inputs{leftOut: make(map[string]string), include: include, seen: make(map[string]bool)}, nil
 }
 
 func (x *inputs) nothing(args []string) string {
@@ -130,13 +138,25 @@ func (x *inputs) existing(path string, info fs.FileInfo) error {
 	return usage("%s: is no regular file; to read a pipe, pass it as standard input with -", path)
 }
 
-// directory adds the recordings below a directory. Hidden ones are left alone,
-// and what cannot be read stops nothing.
+// directory adds the recordings below a directory. What cannot be read stops
+// nothing.
 func (x *inputs) directory(root string) {
-	_ = filepath.WalkDir(root, func(path string, item fs.DirEntry, err error) error { // every error is kept in x.bad
+	walk(root, func(path string, err error) error {
 		if err != nil {
 			x.bad = append(x.bad, badEntry{path, reason(err)})
 			return nil
+		}
+		x.found(root, path)
+		return nil
+	})
+}
+
+// walk visits the files below a directory, and what of it cannot be read. Hidden
+// ones are left alone.
+func walk(root string, visit func(path string, err error) error) {
+	_ = filepath.WalkDir(root, func(path string, item fs.DirEntry, err error) error { // visit keeps every error
+		if err != nil {
+			return visit(path, err)
 		}
 		if path != root && strings.HasPrefix(item.Name(), ".") {
 			if item.IsDir() {
@@ -147,9 +167,23 @@ func (x *inputs) directory(root string) {
 		if item.IsDir() {
 			return nil
 		}
-		x.found(root, path)
-		return nil
+		return visit(path, nil)
 	})
+}
+
+// regular looks at a file, through a link to it; why says what it is instead of a
+// recording.
+func regular(path string) (info fs.FileInfo, why string) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, "is a link that leads nowhere"
+	case err != nil:
+		return nil, reason(err)
+	case !info.Mode().IsRegular():
+		return nil, "is no regular file"
+	}
+	return info, ""
 }
 
 // found looks at a file of a directory.
@@ -161,16 +195,9 @@ func (x *inputs) found(root, path string) {
 		x.leftOut[path] = cmp.Or(strings.ToLower(filepath.Ext(path)), "without extension")
 		return
 	}
-	info, err := os.Stat(path) // follows a link to a recording
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		x.bad = append(x.bad, badEntry{path, "is a link that leads nowhere"})
-		return
-	case err != nil:
-		x.bad = append(x.bad, badEntry{path, reason(err)})
-		return
-	case !info.Mode().IsRegular():
-		x.bad = append(x.bad, badEntry{path, "is no regular file"})
+	info, why := regular(path)
+	if why != "" {
+		x.bad = append(x.bad, badEntry{path, why})
 		return
 	}
 	dir, err := filepath.Rel(root, filepath.Dir(path))

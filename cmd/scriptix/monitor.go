@@ -48,6 +48,9 @@ func (t *transcription) watch(parent context.Context) (ctx context.Context, stop
 // status says what the run waits for: what stands in the way, a full window, or
 // the jobs.
 func (t *transcription) status(now time.Time) status {
+	if t.watched != nil && t.idle() {
+		return status{} // nothing was asked of the service, so nothing is missed
+	}
 	if s := t.health.obstacle(now); s.obstacle != "" {
 		return s
 	}

@@ -38,5 +38,10 @@ func newProgress(e *env, count int, size int64) progress {
 	if e.stderrTerminal && !e.quiet {
 		return newScreen(e, count, size)
 	}
+	return newLines(e, count)
+}
+
+// newLines shows count recordings in lines; 0 is not known.
+func newLines(e *env, count int) *lines {
 	return &lines{e: e, told: make(map[string]time.Time), count: count, started: time.Now()}
 }

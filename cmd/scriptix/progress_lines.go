@@ -74,6 +74,9 @@ func (l *lines) status(s status) {
 		text = s.text
 	case s.obstacle == "" && s.text != "" && now.Sub(l.last) >= statusGap && now.Sub(l.started) >= statusGap:
 		text = fmt.Sprintf("%d of %d have ended; %s", l.ends, l.count, s.text)
+		if l.count == 0 {
+			text = fmt.Sprintf("%d have ended; %s", l.ends, s.text)
+		}
 	}
 	l.obstacle = s.obstacle
 	if text != "" {

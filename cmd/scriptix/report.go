@@ -32,7 +32,6 @@ const stateRefused = "refused"
 
 // report tells what became of one recording.
 func (t *transcription) report(one *entry, o batch.Outcome) {
-	t.tally(one, o)
 	if one.Spool != "" {
 		t.fetch.release(string(one.Spool))
 		if o.State != batch.StateUnknown && o.State != batch.StateInterrupted {
@@ -55,8 +54,17 @@ func (t *transcription) report(one *entry, o batch.Outcome) {
 		why = t.cause(one, o)
 		line.Error = why.text
 	}
-	if rec, owed := t.execs.owed(one, o); owed {
+	rec, owed := t.execs.owed(one, o)
+	if !owed && !t.watched.ended(one, o, why.text) {
+		return // it failed again, as before
+	}
+	t.tally(one, o)
+	if owed {
+		t.watched.running(one)
 		t.execs.add(execTask{one: one, key: o.Key, line: line, rec: rec})
+		return
+	}
+	if t.watched.quiet(o.State) {
 		return
 	}
 	t.tell(line, why)
@@ -109,6 +117,7 @@ func (t *transcription) tell(line reported, why cause) {
 		t.env.tried(t.view.printf("%s: skipped, done before%s", oneLine(line.File), line.afterwards()))
 	}
 	if why.text != "" && !t.flags.JSON {
+		why.hold = why.hold && t.watched == nil
 		t.causes.add(line.File, why)
 	}
 }
@@ -135,6 +144,7 @@ func (t *transcription) refuse(r recording, d decision) {
 	t.refused++
 	t.mu.Unlock()
 	t.view.ended(0, true)
+	t.watched.settled(r.path)
 	t.tell(reported{File: r.shown, State: stateRefused, Error: why.text}, why)
 }
 

@@ -17,6 +17,7 @@ type transcribeCmd struct {
 	batchFlags
 	fileList
 	subtitleFlags
+	watchFlags
 	Paths   []string `arg:"" optional:"" name:"path" help:"Recordings, directories, patterns or https URLs; - is standard input. Without any, what the folder remembers is printed."`
 	Format  []string `short:"f" placeholder:"LIST" help:"Files to write: json, txt, srt, vtt, html, md, csv, ass, and docx, pdf, stl, ttml as the service makes them (json,txt)."`
 	Include []string `placeholder:"PATTERN" sep:"none" help:"Take files of other extensions from directories too, as '*.aiff'; may be given several times."`
@@ -96,7 +97,7 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	if err != nil {
 		return err
 	}
-	if in == nil {
+	if in == nil && len(c.Watch) == 0 {
 		return c.remembered(e, memory)
 	}
 	now, told, err := c.resolve(memory, formats)
@@ -114,6 +115,14 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	if c.DryRun {
 		return c.dryRun(ctx, e, j, in, told)
 	}
+	return c.start(ctx, e, j, in, told, memory)
+}
+
+// start sends what the judge decides to send.
+func (c *transcribeCmd) start(ctx context.Context, e *env, j *judge, in *inputs, told settings, memory *settings) error {
+	if len(c.Watch) > 0 {
+		c.Patience = 0 // an outage ends no watch
+	}
 	b, err := openBatch(ctx, e, &c.service, &c.callbacks, &c.batchFlags)
 	if err != nil {
 		return err
@@ -122,12 +131,19 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 	if text := told.words(); text != "" {
 		e.note("%s", text)
 	}
-	if !now.same(memory) || memory.place != filepath.Join(c.Out, settingsName) {
-		if err := now.save(c.Out); err != nil {
+	if !j.now.same(memory) || memory.place != filepath.Join(c.Out, settingsName) {
+		if err := j.now.save(c.Out); err != nil {
 			return err
 		}
 	}
 	j.ledger, j.files = b.ledger, b.files
+	if len(c.Watch) > 0 {
+		w, err := newWatcher(ctx, b, j, &c.watchFlags, c.Include)
+		if err != nil {
+			return err
+		}
+		return b.runWatch(ctx, w, j)
+	}
 	if err := b.enlist(ctx, j, in.recordings); err != nil {
 		return err
 	}
@@ -139,6 +155,12 @@ func (c *transcribeCmd) Run(ctx context.Context, e *env, parsed *kong.Context) e
 // named returns the recordings that are named, by arguments and by a list; nil if
 // none is.
 func (c *transcribeCmd) named(ctx context.Context, e *env) (*inputs, error) {
+	if err := c.alone(c.Paths, c.FilesFrom); err != nil {
+		return nil, err
+	}
+	if len(c.Watch) > 0 && c.DryRun {
+		return expand(c.Watch, nil, c.Include)
+	}
 	listed, err := c.names(ctx, e, c.Paths)
 	if err != nil || len(c.Paths)+len(listed) == 0 {
 		return nil, err
