@@ -94,7 +94,7 @@ func TestWhatAGuideDoesNotRunSaysWhy(t *testing.T) {
 			case "sh":
 				reason, ok := strings.CutPrefix(rest, "not run: ")
 				assert.True(t, rest == "run" || ok && reason != "", "%s:%d: %q: want ```sh run or ```sh not run: REASON", page, block.Line, block.Info)
-			case "text", "nginx", "yaml", "go", "json":
+			case "text", "nginx", "yaml", "go", "json", "ini":
 			default:
 				assert.Fail(t, "a block without commands says what it is", "%s:%d: %q", page, block.Line, block.Info)
 			}
