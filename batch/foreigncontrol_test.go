@@ -12,10 +12,11 @@ import (
 
 // report is what the test asks of the service.
 type report struct {
-	Jobs             []foreignJob
-	Whole, Cut       map[string]bool
-	Requests, Most   int // Most: in any minute
-	Refused, Uploads int
+	Jobs                  []foreignJob
+	Whole                 map[string]bool
+	Requests, Most        int // Most: in any minute
+	Refused, Uploads, Cut int
+	Committed             map[string]int
 }
 
 // control answers the test, and is no part of the service.
@@ -35,8 +36,8 @@ func (s *foreign) control(w http.ResponseWriter, r *http.Request, what string) {
 
 // redeliver returns once the callback of each job was taken. There are no more faults from then on.
 func (s *foreign) redeliver() {
+	s.still()
 	s.mu.Lock()
-	s.calm = true
 	jobs := slices.Collect(maps.Values(s.jobs))
 	s.mu.Unlock()
 	var calls sync.WaitGroup
@@ -49,7 +50,7 @@ func (s *foreign) redeliver() {
 func (s *foreign) report(w http.ResponseWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := report{Whole: s.whole, Cut: s.cut, Requests: len(s.times), Refused: s.refused, Uploads: len(s.uploads)}
+	r := report{Whole: s.whole, Cut: s.cut, Committed: s.counts(), Requests: len(s.times), Refused: s.refused, Uploads: len(s.uploads)}
 	for _, job := range s.jobs {
 		r.Jobs = append(r.Jobs, *job)
 	}

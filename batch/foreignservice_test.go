@@ -1,8 +1,6 @@
 package batch_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -10,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -24,23 +21,24 @@ import (
 )
 
 // foreign is a service written for the kill test alone, on net/http and without
-// a line of the fake. Of each kind of fault it commits one in twenty.
+// a line of the fake.
 type foreign struct {
+	*manners
 	ctx    context.Context //nolint:containedctx // the life of the service, which calls back
 	secret string
 	lose   bool // callbacks, too
 	limit  int  // requests a minute
 
 	mu      sync.Mutex
-	random  *rand.Rand
 	jobs    map[string]*foreignJob
 	uploads map[string]*foreignUpload
 	whole   map[string]bool // tokens of which all the audio arrived
-	cut     map[string]bool // tokens whose connection was cut while a form arrived: its rest may lie in the socket
+	cut     int             // forms of which it did not
 	times   []time.Time     // of all requests
 	refused int
-	calm    bool        // no more faults
-	busy    atomic.Bool // a 429 is still to come
+	busy    atomic.Bool // a 429 may come now and then
+	given   string      // the id that a submit was given last
+	givenAt time.Time   // and when
 }
 
 type foreignJob struct {
@@ -56,22 +54,16 @@ type foreignUpload struct {
 	data     []byte
 	callback string
 	job      string
+	gone     bool // it is not known any more
 }
 
 func newForeign(ctx context.Context, k killing) *foreign {
 	s := &foreign{
-		ctx: ctx, secret: k.Secret, lose: k.Lose, limit: k.Limit, random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)),
-		jobs: make(map[string]*foreignJob), uploads: make(map[string]*foreignUpload), whole: make(map[string]bool), cut: make(map[string]bool),
+		manners: newManners(k.Seed), ctx: ctx, secret: k.Secret, lose: k.Lose, limit: k.Limit,
+		jobs: make(map[string]*foreignJob), uploads: make(map[string]*foreignUpload), whole: make(map[string]bool),
 	}
 	s.busy.Store(k.Busy)
 	return s
-}
-
-// strikes reports whether a fault happens, which one time in twenty it does.
-func (s *foreign) strikes() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.calm && s.random.IntN(20) == 0
 }
 
 func (s *foreign) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -88,10 +80,7 @@ func (s *foreign) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == "/stt":
 		s.submit(w, r)
-	case s.strikes():
-		cutOff(w) // before anything is read
-	case r.Method == http.MethodGet && s.strikes():
-		answer(w, http.StatusBadGateway, `<html>bad gateway</html>`)
+	case s.spoils(w, r.Method == http.MethodGet):
 	case path == "/files/":
 		s.create(w, r)
 	case strings.HasPrefix(path, "/files/"):
@@ -121,16 +110,16 @@ func (s *foreign) admit() bool {
 	return true
 }
 
+// largeForm is more than lies in sockets: see smallSockets.
+const largeForm = 500_000
+
 func (s *foreign) submit(w http.ResponseWriter, r *http.Request) {
-	if early := s.strikes(); early || s.strikes() {
-		head := make([]byte, min(r.ContentLength, 1000)) // the fields
-		n, _ := io.ReadFull(r.Body, head)
-		s.cutting(head[:n])
-		if !early {
-			_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength/2)
-		}
-		cutOff(w)
+	spoiled := s.one("a form that is cut before it is read", "a form that is cut half-way", "a form that is reset half-way")
+	if spoiled != "" && r.ContentLength > largeForm {
+		s.cutForm(w, r, spoiled)
+		return
 	}
+	// The rest of a small form is there anyway: it is read, so that it is known that it was.
 	fields, audio, err := readForm(r)
 	if err != nil {
 		return // the client is gone
@@ -138,53 +127,58 @@ func (s *foreign) submit(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.whole[tokenIn(fields["webhook_url"])] = true
 	s.mu.Unlock()
-	switch {
-	case s.strikes() && s.busy.CompareAndSwap(true, false): // once, because each halves the minute
-		w.Header().Set("Retry-After", "1")
-		answer(w, http.StatusTooManyRequests, `{"error":"RATE_LIMIT_EXCEEDED"}`)
+	if spoiled != "" {
+		cutOff()
+	}
+	if s.busy.Load() && s.seldom("429 after the whole form", 3*time.Minute) {
+		s.refuse(w, http.StatusTooManyRequests, "RATE_LIMIT_EXCEEDED")
 		return
-	case s.strikes():
-		w.Header().Set("Retry-After", "1")
-		answer(w, http.StatusServiceUnavailable, `{"error":"MAINTENANCE","message":"come back"}`)
+	}
+	switch s.one("503 that refuses a form", "cut after the whole form", "500 after the whole form") {
+	case "503 that refuses a form":
+		s.refuse(w, http.StatusServiceUnavailable, "MAINTENANCE")
 		return
-	case s.strikes():
-		cutOff(w) // all of it arrived, and no job was made
-		return
-	case s.strikes():
+	case "cut after the whole form":
+		cutOff()
+	case "500 after the whole form":
 		answer(w, http.StatusInternalServerError, `{"error":"INTERNAL"}`)
 		return
 	}
 	job := s.make(audio, fields["webhook_url"], false)
-	body := fmt.Sprintf(`{"id":%q,"status":"uploaded","language":"en","duration_seconds":1.5}`, job.ID)
-	switch {
-	case s.strikes():
-		cutOff(w) // the job was made
-	case s.strikes():
-		answer(w, http.StatusGatewayTimeout, `upstream timed out`)
-	case s.strikes():
-		w.Header().Set("Content-Encoding", "gzip")
-		var packed bytes.Buffer
-		z := gzip.NewWriter(&packed)
-		_, _ = io.WriteString(z, body)
-		_ = z.Close()
-		answer(w, http.StatusCreated, packed.String())
-	case s.strikes():
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)+100)) // the object is whole, and the answer is not
-		answer(w, http.StatusCreated, body)
-	case s.strikes():
-		answer(w, http.StatusCreated, "\ufeff"+body)
-	case s.strikes():
-		answer(w, http.StatusCreated, body[:len(body)/3])
-	case s.strikes():
-		time.Sleep(400 * time.Millisecond)
-		answer(w, http.StatusCreated, body)
-	default:
-		answer(w, http.StatusCreated, body)
+	body := fmt.Sprintf(`{"id":%s,"status":"uploaded","language":"en","duration_seconds":1.5}`, s.id(job.ID))
+	s.mu.Lock()
+	other := ""
+	if time.Since(s.givenAt) < 300*time.Millisecond {
+		other = s.given
+	}
+	s.mu.Unlock()
+	if s.created(w, body, other) {
+		s.mu.Lock()
+		s.given, s.givenAt = job.ID, time.Now()
+		s.mu.Unlock()
 	}
 }
 
+// cutForm ends the connection while the client still has some of a form: it waits
+// until what lies in the sockets does not get more.
+func (s *foreign) cutForm(w http.ResponseWriter, r *http.Request, how string) {
+	if how != "a form that is cut before it is read" {
+		_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength/2)
+	}
+	time.Sleep(50 * time.Millisecond)
+	s.mu.Lock()
+	s.cut++
+	s.mu.Unlock()
+	if how == "a form that is reset half-way" {
+		reset(w)
+		return
+	}
+	cutOff()
+}
+
 func (s *foreign) create(w http.ResponseWriter, r *http.Request) {
-	if s.strikes() {
+	spoiled := s.one("500 to a new upload", "a new upload whose answer is lost", "a whole address")
+	if spoiled == "500 to a new upload" {
 		answer(w, http.StatusInternalServerError, `{"error":"INTERNAL"}`)
 		return
 	}
@@ -201,6 +195,13 @@ func (s *foreign) create(w http.ResponseWriter, r *http.Request) {
 	s.uploads[u.id] = u
 	s.mu.Unlock()
 	w.Header().Set("Location", "/api/v3/files/"+u.id)
+	switch spoiled {
+	case "a new upload whose answer is lost":
+		cutOff()
+	case "a whole address":
+		w.Header().Set("Location", "http://"+r.Host+"/api/v3/files/"+u.id)
+	}
+	s.figures(w.Header())
 	w.WriteHeader(http.StatusCreated)
 }
 
@@ -214,23 +215,52 @@ func (s *foreign) file(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.gone || u.job != "" && s.strikes("an upload that is forgotten once its job was made") {
+		u.gone = true
+		answer(w, http.StatusNotFound, `{"error":"NOT_FOUND"}`)
+		return
+	}
 	switch r.Method {
 	case http.MethodHead:
-		if s.strikes() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		w.Header().Set("Upload-Length", strconv.FormatInt(u.length, 10))
-		w.Header().Set("Upload-Offset", strconv.Itoa(len(u.data)))
+		s.offset(w, u)
 	case http.MethodPatch:
 		s.chunk(w, r, u)
 	default:
-		if u.job == "" || s.strikes() {
-			answer(w, http.StatusOK, fmt.Sprintf(`{"count":1,"result":{"id":%q,"session_id":null}}`, u.id))
+		s.lookUp(w, u)
+	}
+}
+
+// offset says how much of an upload is here.
+func (s *foreign) offset(w http.ResponseWriter, u *foreignUpload) {
+	switch s.one("503 to a HEAD", "404 to a HEAD once the job was made") {
+	case "503 to a HEAD":
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case "404 to a HEAD once the job was made":
+		if u.job != "" {
+			w.WriteHeader(http.StatusNotFound)
 			return
 		}
-		answer(w, http.StatusOK, fmt.Sprintf(`{"count":1,"total_results":1,"result":{"session_id":%q}}`, u.job))
 	}
+	w.Header().Set("Upload-Length", strconv.FormatInt(u.length, 10))
+	w.Header().Set("Upload-Offset", strconv.Itoa(len(u.data)))
+}
+
+// lookUp says which job an upload became.
+func (s *foreign) lookUp(w http.ResponseWriter, u *foreignUpload) {
+	switch s.one("503 to a question for the job", "a job that is not known yet") {
+	case "503 to a question for the job":
+		answer(w, http.StatusServiceUnavailable, "")
+		return
+	case "a job that is not known yet":
+		s.write(w, http.StatusOK, fmt.Sprintf(`{"count":1,"result":{"id":%q,"session_id":null}}`, u.id))
+		return
+	}
+	if u.job == "" {
+		s.write(w, http.StatusOK, fmt.Sprintf(`{"count":1,"result":{"id":%q,"session_id":null}}`, u.id))
+		return
+	}
+	s.write(w, http.StatusOK, fmt.Sprintf(`{"count":1,"total_results":1,"result":{"session_id":%s}}`, s.id(u.job)))
 }
 
 func (s *foreign) chunk(w http.ResponseWriter, r *http.Request, u *foreignUpload) {
@@ -238,8 +268,14 @@ func (s *foreign) chunk(w http.ResponseWriter, r *http.Request, u *foreignUpload
 		answer(w, http.StatusConflict, `{"error":"CONFLICT"}`)
 		return
 	}
-	body, cut := io.Reader(r.Body), s.strikes()
-	if cut {
+	// Smaller ones than 256 KiB no service may refuse for their size.
+	spoiled := s.one("a chunk that is cut", "the answer to a chunk lost", "a chunk without an offset", "413 to a chunk")
+	if spoiled == "413 to a chunk" && r.ContentLength > 256<<10 {
+		answer(w, http.StatusRequestEntityTooLarge, `{"error":"TOO_LARGE"}`)
+		return
+	}
+	body := io.Reader(r.Body)
+	if spoiled == "a chunk that is cut" {
 		body = io.LimitReader(r.Body, r.ContentLength/3)
 	}
 	data, _ := io.ReadAll(body) // what came before a cut is kept
@@ -252,15 +288,15 @@ func (s *foreign) chunk(w http.ResponseWriter, r *http.Request, u *foreignUpload
 			u.job = s.make(u.data, u.callback, true).ID
 		}
 	}
-	switch {
-	case cut || s.strikes():
-		cutOff(w) // the answer is lost
-	case s.strikes():
-		w.WriteHeader(http.StatusNoContent) // without an offset
+	switch spoiled {
+	case "a chunk that is cut", "the answer to a chunk lost":
+		cutOff()
+	case "a chunk without an offset":
 	default:
 		w.Header().Set("Upload-Offset", strconv.Itoa(len(u.data)))
-		w.WriteHeader(http.StatusNoContent)
 	}
+	s.figures(w.Header())
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // job answers a status or a result.
@@ -276,44 +312,48 @@ func (s *foreign) job(w http.ResponseWriter, path string) {
 	case job == nil:
 		answer(w, http.StatusNotFound, `{"error":"NOT_FOUND"}`)
 	case time.Now().Before(job.Ready) && parts[2] == "result":
-		answer(w, http.StatusConflict, `{"error":"NOT_READY"}`)
+		s.write(w, http.StatusConflict, `{"error":"NOT_READY"}`)
 	case time.Now().Before(job.Ready):
-		answer(w, http.StatusOK, fmt.Sprintf(`{"id":%q,"status":"processing","progress":50}`, job.ID))
+		s.write(w, http.StatusOK, fmt.Sprintf(`{"id":%s,"status":"processing","progress":50}`, s.id(job.ID)))
 	case parts[2] == "status":
-		answer(w, http.StatusOK, fmt.Sprintf(`{"id":%q,"status":"completed","progress":100}`, job.ID))
+		s.write(w, http.StatusOK, fmt.Sprintf(`{"id":%s,"status":"completed","progress":100}`, s.id(job.ID)))
 	default:
-		body := fmt.Sprintf(`{"id":%q,"status":"completed","transcript":"audio %s","segments":[{"start":0,"end":1.5,"text":"audio %s"}]}`, job.ID, job.Sum, job.Sum)
-		if s.strikes() {
+		body := s.result(*job)
+		switch s.one("half a result", "a result without a word") {
+		case "half a result":
 			body = body[:len(body)/2]
+		case "a result without a word":
+			body = fmt.Sprintf(`{"id":%q,"status":"completed","billing":{"seconds":2}}`, job.ID)
 		}
-		answer(w, http.StatusOK, body)
+		s.write(w, http.StatusOK, body)
 	}
 }
 
 // make makes a job, whose callback is sent until somebody takes it.
 func (s *foreign) make(audio []byte, callback string, resumable bool) *foreignJob {
-	sum := sha256.Sum256(audio)
+	sum, wait := sha256.Sum256(audio), s.intN(600)
+	lost := s.lose && s.strikes("a callback that is lost")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	job := &foreignJob{
-		ID: fmt.Sprintf("stt_%06d", len(s.jobs)+1), Sum: hex.EncodeToString(sum[:]), Callback: callback, Resumable: resumable,
-		Ready: time.Now().Add(time.Duration(s.random.IntN(600)) * time.Millisecond),
+		ID: strconv.Itoa(1001 + len(s.jobs)), Sum: hex.EncodeToString(sum[:]), Callback: callback, Resumable: resumable,
+		Ready: time.Now().Add(time.Duration(wait) * time.Millisecond),
 	}
 	s.jobs[job.ID] = job
-	if !s.lose || s.random.IntN(20) > 0 {
+	if !lost {
 		go s.call(*job)
 	}
 	return job
 }
 
-// call posts a job's callback. One in twenty comes twice.
+// call posts a job's callback.
 func (s *foreign) call(job foreignJob) {
 	time.Sleep(time.Until(job.Ready))
 	client := &http.Client{Timeout: time.Second}
 	body := fmt.Sprintf(`{"event":"transcription.completed","timestamp":%q,"data":{"id":%q,"status":"completed"}}`, time.Now().UTC().Format(time.RFC3339), job.ID)
 	mac := hmac.New(sha256.New, []byte(s.secret))
 	_, _ = io.WriteString(mac, body)
-	twice := s.strikes()
+	twice := s.strikes("a callback that comes twice")
 	for try := range 30 {
 		req, err := http.NewRequestWithContext(s.ctx, http.MethodPost, job.Callback, strings.NewReader(body))
 		if err != nil {
@@ -358,24 +398,6 @@ func readForm(r *http.Request) (fields map[string]string, audio []byte, err erro
 		}
 	}
 }
-
-func answer(w http.ResponseWriter, status int, body string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body)
-}
-
-// cutting notes whose form is cut. What the client has handed over by then is
-// not known here.
-func (s *foreign) cutting(head []byte) {
-	_, after, _ := bytes.Cut(head, []byte("scriptix_token="))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cut[string(after[:min(32, len(after))])] = true
-}
-
-// cutOff ends the connection without an answer.
-func cutOff(http.ResponseWriter) { panic(http.ErrAbortHandler) }
 
 // tokenIn is the token that a batch puts into its callback URL.
 func tokenIn(callback string) string {
