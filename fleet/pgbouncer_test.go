@@ -3,7 +3,6 @@
 package fleet_test
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"net/url"
@@ -56,7 +55,7 @@ default_pool_size = 8
 	if os.Geteuid() == 0 {
 		args = []string{"-u", "postgres", config}
 	}
-	var said bytes.Buffer
+	var said speech
 	cmd := exec.Command(program, args...) //nolint:noctx // it is ended
 	cmd.SysProcAttr, cmd.Stderr = dieWithParent(), &said
 	require.NoError(t, cmd.Start())
@@ -71,7 +70,7 @@ default_pool_size = 8
 			return false
 		}
 		return conn.Close() == nil
-	}, 20*time.Second, 20*time.Millisecond, "%s", said.String())
+	}, 20*time.Second, 20*time.Millisecond, &said)
 	return "postgres://postgres@" + address + direct.Path + "?sslmode=disable&default_query_exec_mode=cache_describe"
 }
 
