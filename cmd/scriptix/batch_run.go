@@ -20,7 +20,11 @@ func (t *transcription) run(ctx context.Context, list []recording, judge *judge)
 			size += info.Size()
 		}
 	}
-	t.view = newProgress(t.env, len(list), max(size, 1))
+	size = max(size, 1)
+	if slices.ContainsFunc(list, func(r recording) bool { return r.remote != nil }) {
+		size = -1 // how large all of it is, is known only in the end
+	}
+	t.view = newProgress(t.env, len(list), size)
 	ctx, err := t.work(ctx, judge, func(context.Context) iter.Seq[recording] { return slices.Values(list) })
 	if err != nil {
 		return err

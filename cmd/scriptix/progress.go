@@ -33,7 +33,7 @@ type status struct {
 }
 
 // newProgress shows count recordings of size bytes in all; with a size of 0 there is
-// no bar for the whole.
+// no bar for the whole, and with a negative one it counts the recordings.
 func newProgress(e *env, count int, size int64) progress {
 	if e.stderrTerminal && !e.quiet {
 		return newScreen(e, count, size)

@@ -15,7 +15,7 @@ type view struct {
 	count   int       // recordings
 	ends    int
 	failed  int
-	total   int64 // of the bar for the whole, each byte counted twice; 0: there is none
+	total   int64 // of the bar for the whole, each byte counted twice; 0: there is none; negative: recordings are counted
 	done    int64
 	started time.Time
 	moved   time.Time // something was sent, or ended
@@ -65,7 +65,7 @@ func (v *view) lines(now time.Time, width, height int) []string {
 		}
 		list = append(list, v.uploadLine(u, now, width))
 	}
-	if v.total > 0 {
+	if v.total != 0 {
 		list = append(list, v.wholeLine(now, width))
 	}
 	return append(list, wrapped(v.status.text, width, 3)...)
@@ -94,6 +94,9 @@ func (v *view) wholeLine(now time.Time, width int) string {
 		text += fmt.Sprintf(", %d failed", v.failed)
 	}
 	share := min(float64(v.done)/float64(v.total), 1)
+	if v.total < 0 {
+		share = float64(v.ends) / float64(max(v.count, 1))
+	}
 	return barLine(text, share, fmt.Sprintf("%3d%%", int(share*100)), v.estimate(now), width)
 }
 

@@ -92,3 +92,12 @@ func TestALongTextIsBrokenAtItsBlanks(t *testing.T) {
 	assert.Equal(t, []string{"one two", "thre…our"}, wrapped("one two three four", 8, 2))
 	assert.Empty(t, wrapped("", 8, 2))
 }
+
+func TestTheBarForTheWholeCountsRecordingsOfUnknownSize(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	v := busy(now)
+	v.total = -2
+	lines := v.lines(now, 100, 24)
+	assert.Regexp(t, `^3 of 14 done, 1 failed +\[=+> +\]  28%\s*$`, lines[2])
+}
