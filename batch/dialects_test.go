@@ -84,6 +84,7 @@ func TestInEachDialect(t *testing.T) {
 		{"TestKeyTellsRecordingsApartByWhatChangesTheResult", TestKeyTellsRecordingsApartByWhatChangesTheResult, both},
 		{"TestAFailureOfTheServiceIsReportedAndNotPaidForAgain", TestAFailureOfTheServiceIsReportedAndNotPaidForAgain, both},
 		{"TestAnOutageIsWaitedOut", TestAnOutageIsWaitedOut, both},
+		{"TestAResultThatCannotBeReadIsReportedSoonAndLeftToALaterRun", TestAResultThatCannotBeReadIsReportedSoonAndLeftToALaterRun, both},
 		{"TestTheEndOfTheContextLosesNothing", TestTheEndOfTheContextLosesNothing, both},
 		{"TestLeavingTheLoopStopsCleanly", TestLeavingTheLoopStopsCleanly, both},
 		{"TestASinkThatFailsIsTriedAgainAndThenReported", TestASinkThatFailsIsTriedAgainAndThenReported, both},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"runtime"
@@ -51,6 +52,33 @@ func TestARefusedKeyReportsWhatAnEarlierRunSent(t *testing.T) {
 		})
 		outcomes = collect(t.Context(), c, only(recording(t, 1), in), batch.Options{Ledger: l, Concurrency: 1})
 		require.Equal(t, map[batch.State]int{batch.StateRejected: 1, batch.StateUnknown: 1}, states(outcomes))
+	})
+}
+
+func TestAResultThatCannotBeReadIsReportedSoonAndLeftToALaterRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake(t, scriptixtest.InMemory())
+		c, l := newClient(t, fake), batch.Memory()
+		const whole = `{"id":7,"status":"completed","result":{"status":"done","results":"none"}}`
+		fake.Fault(scriptixtest.Fault{On: scriptixtest.Result, Status: 200, Body: whole, Times: -1})
+		began := time.Now()
+		in := recordings(t, 1)
+		for o := range batch.Run(t.Context(), c, in, batch.Options{Ledger: l}) {
+			assert.Equal(t, batch.StateInterrupted, o.State)
+			require.ErrorIs(t, o.Err, scriptix.ErrBadAnswer)
+			assert.NotEmpty(t, o.JobID)
+			e, ok := errors.AsType[*scriptix.Error](o.Err)
+			require.True(t, ok)
+			assert.JSONEq(t, whole, string(e.RawBody()), "what was paid for is within reach")
+		}
+		assert.Less(t, time.Since(began), 15*time.Minute)
+		fake.ClearFaults()
+		for o := range batch.Run(t.Context(), c, in, batch.Options{Ledger: l}) {
+			require.NoError(t, o.Err)
+			assert.NotNil(t, o.Transcript)
+		}
+		assert.Len(t, fake.Jobs(), 1, "and is not paid for again")
 	})
 }
 

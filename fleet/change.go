@@ -182,6 +182,8 @@ func (s *store) followsFrom(old row, r ledger.Record) follows {
 	case ledger.Completed:
 		f.release, f.forget = moved, moved && old.outcome
 		f.finish = moved
+	case ledger.Erasing:
+		f.forget = moved && old.Phase == ledger.Completed && old.outcome // that its result could not be read
 	case ledger.Done:
 		// What was done before its erasing was wanted is no news when it is done again.
 		f.release, f.number = moved, moved && (old.Phase != ledger.Erasing || !old.outcome || old.Failure != "")

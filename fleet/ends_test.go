@@ -3,10 +3,12 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -191,4 +193,48 @@ func states(outcomes []fleet.Outcome) (all []string) {
 		all = append(all, o.Key+" "+string(o.State))
 	}
 	return all
+}
+
+func TestAResultThatCannotBeReadIsReportedOnceAndFetchedLater(t *testing.T) {
+	t.Parallel()
+	for _, erase := range []bool{false, true} {
+		t.Run(fmt.Sprint("erase ", erase), func(t *testing.T) {
+			t.Parallel()
+			s, o := erasing(t)
+			o.Erase = erase
+			var sunk atomic.Int32
+			o.Sink = func(_ context.Context, o fleet.Outcome) error {
+				sunk.Add(1)
+				assert.Equal(t, batch.StateDone, o.State)
+				return nil
+			}
+			s.fake.Fault(scriptixtest.Fault{On: scriptixtest.Result, Skip: 1, Times: -1, Status: 200, Body: `{"result":{"status":"done","results":7}}`})
+			f := s.start(t, o)
+			s.enqueue(t, f, 1)
+			again := func(tries int) {
+				const due = "update scriptix.scriptix_record set tries = $1, due = now()"
+				_, err := s.pool.Exec(t.Context(), due, tries)
+				require.NoError(t, err)
+			}
+			inPhase(t, f, "call-0.wav", batch.Completed)
+			again(10) // as if it had been asked for so often
+			reported := await(t, f, 1)["call-0.wav"]
+			assert.Equal(t, batch.StateInterrupted, reported.State)
+			require.ErrorIs(t, reported.Err, scriptix.ErrBadAnswer)
+			assert.NotEmpty(t, reported.JobID)
+			require.ErrorContains(t, reported.Err, "RawResult")
+
+			s.fake.ClearFaults()
+			again(11)
+			inPhase(t, f, "call-0.wav", batch.Done)
+			var states []batch.State
+			for o, err := range f.OutcomesSoFar(t.Context(), 0) {
+				require.NoError(t, err)
+				states = append(states, o.State)
+			}
+			assert.Equal(t, []batch.State{batch.StateInterrupted, batch.StateDone}, states)
+			assert.Equal(t, int32(1), sunk.Load())
+			assert.Len(t, s.fake.Jobs(), 1)
+		})
+	}
 }

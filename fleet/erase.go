@@ -13,6 +13,9 @@ const eraseAgain = time.Hour
 
 // afterwards is the change that a stored transcript means for its record.
 func (w *work) afterwards(r ledger.Record) (ledger.Record, error) {
+	if r.Phase == ledger.Completed {
+		r.Failure = "" // that its result could not be read
+	}
 	if w.fleet.options.Erase {
 		return ledger.Handed(r, time.Now()), nil
 	}

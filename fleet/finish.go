@@ -17,7 +17,8 @@ import (
 const (
 	confirmAfter = 5 * time.Second // where the API lags behind its own callback
 	longestPause = 10 * time.Minute
-	mostFetches  = 20 // after which the pauses grow no further
+	readAgain    = time.Hour // after it was reported that a result cannot be read
+	mostFetches  = 20        // after which the pauses grow no further
 )
 
 // errResults marks a failure of Results.Put, which is not the database's.
@@ -92,6 +93,9 @@ func (w *work) notFetched(ctx context.Context, r row, fetched step.Fetched) {
 		change: func(r ledger.Record) (ledger.Record, error) {
 			var settled ledger.Record
 			settled, verdict = fetched.Settle(r, time.Now())
+			if settled.Phase == ledger.Completed && unreadable(verdict) {
+				settled.Failure = verdict.Err.Error()
+			}
 			return settled, nil
 		},
 		adjust: func(old row, r ledger.Record, f *follows) {
@@ -106,6 +110,9 @@ func (w *work) notFetched(ctx context.Context, r row, fetched step.Fetched) {
 				f.due, f.tries = 0, old.tries
 			case step.Interrupt, step.Advance, step.Reject, step.Doubt, step.Deliver:
 				f.due = longestPause
+				if unreadable(verdict) {
+					f.due, f.number = readAgain, old.Failure == ""
+				}
 			}
 		},
 	})
@@ -117,11 +124,20 @@ func (w *work) notFetched(ctx context.Context, r row, fetched step.Fetched) {
 	}
 }
 
+// unreadable reports whether a result came that nobody could read, which is said
+// once. It is asked for again all the same, because a program or a service of a
+// later version may do better.
+func unreadable(v step.Verdict) bool {
+	return v.Then == step.Interrupt && errors.Is(v.Err, scriptix.ErrBadAnswer)
+}
+
 // deliver hands the transcript to the sink, and then stores it together with the
 // record's end and the number of its outcome.
 func (w *work) deliver(ctx context.Context, r row, in input, t *scriptix.Transcript) {
 	if w.fleet.options.Sink != nil {
-		o := outcomeOf(r.Record, nil)
+		ended := r.Record
+		ended.Failure = "" // that its result could not be read before
+		o := outcomeOf(ended, nil)
 		o.Meta, o.Transcript = in.meta, t
 		if err := w.sink(ctx, o); err != nil {
 			w.fleet.store.log.WarnContext(ctx, "fleet: the sink failed, and is called again", "key", r.Key, "error", err)

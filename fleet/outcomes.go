@@ -153,6 +153,10 @@ func outcomeOf(r ledger.Record, meta []byte) Outcome {
 		o.Err = &scriptix.JobFailedError{Job: scriptix.Job{
 			ID: r.JobID, Status: scriptix.StatusFailed, Failure: r.Failure, Duration: r.Duration, Source: o.Source,
 		}}
+	case ledger.Completed:
+		if r.Failure != "" {
+			o.State, o.Err = batch.StateInterrupted, fmt.Errorf("%w: %s", scriptix.ErrBadAnswer, r.Failure)
+		}
 	case ledger.Erasing:
 		if r.Failure != "" {
 			o.State, o.Err = batch.StateInterrupted, fmt.Errorf("%w: %s", batch.ErrErase, r.Failure)

@@ -2,7 +2,9 @@ package step
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go"
@@ -14,7 +16,14 @@ const (
 	maxWait    = 10 * time.Minute
 	maxFetches = 30 // of one result; with their waits about four hours
 	askAfter   = 3  // fetches that were too early before the status is asked
+	// maxUnread is how often a result is fetched that is whole and cannot be read. Over
+	// about a minute a service may take its word back; after that it repeats it, and each
+	// time costs a request. What was cut, or came from something in between, is another matter.
+	maxUnread = 6
 )
+
+// errKept is what is to be known of a result that nobody could read.
+var errKept = errors.New("the job is paid for and stays in the ledger, from where a later run asks again; its answer as it came is in RawBody of this error, and in STT.RawResult")
 
 // Fetched is what came of a request for a result.
 type Fetched struct {
@@ -60,10 +69,19 @@ func (f Fetched) Settle(r ledger.Record, now time.Time) (ledger.Record, Verdict)
 		return ledger.Disproved(r, withoutToken(f.Failed.Job.Failure, r.Token), now), Verdict{Then: Advance}
 	case errors.Is(f.Err, scriptix.ErrUnauthorized):
 		return r, Verdict{Then: Interrupt, Halt: true, Err: f.Err}
+	case errors.Is(f.Err, scriptix.ErrBadAnswer) && (f.whole() && f.tries+1 >= maxUnread || f.tries+1 >= maxFetches):
+		return r, Verdict{Then: Interrupt, Err: fmt.Errorf("%w; %w", f.Err, errKept)}
 	case errors.Is(f.Err, scriptix.ErrForbidden), errors.Is(f.Err, scriptix.ErrQuota), f.tries+1 >= maxFetches:
 		return r, Verdict{Then: Interrupt, Err: f.Err}
 	}
 	return r, Verdict{Then: Again, After: f.wait()}
+}
+
+// whole reports whether an answer that could not be read is JSON from its start to
+// its end, so that asking again brings the same.
+func (f Fetched) whole() bool {
+	e, ok := errors.AsType[*scriptix.Error](f.Err)
+	return ok && json.Valid(e.RawBody())
 }
 
 // wait grows by half with each try.
