@@ -31,22 +31,36 @@ type variant struct {
 	name    string
 	fake    scriptixtest.Option
 	dialect scriptix.Dialect
+	probes  int                   // GETs before the first submit, by which a client learns where the key goes
+	poll    scriptixtest.Endpoint // that says how a job is, once that is learned
+	byURL   bool                  // recordings are fetched by the service, in a submit of their own
 }
 
 // variants are all that a client and a server can agree on.
 func variants() []variant {
 	return []variant{
-		{"stt", scriptixtest.WithDialect(scriptixtest.STT), scriptix.DialectSTT},
-		{"session legacy", scriptixtest.WithDialect(scriptixtest.Session, scriptixtest.Legacy), scriptix.DialectSession},
-		{"session current", scriptixtest.WithDialect(scriptixtest.Session, scriptixtest.Current), scriptix.DialectSession},
+		{"stt", scriptixtest.WithDialect(scriptixtest.STT), scriptix.DialectSTT, 0, scriptixtest.Status, false},
+		{"session legacy", scriptixtest.WithDialect(scriptixtest.Session, scriptixtest.Legacy), scriptix.DialectSession, 2, scriptixtest.Result, false},
+		{"session current", scriptixtest.WithDialect(scriptixtest.Session, scriptixtest.Current), scriptix.DialectSession, 1, scriptixtest.Status, false},
 	}
+}
+
+// sessions are the variants of the session dialect, with recordings that are
+// uploaded and with recordings that the service fetches.
+func sessions() []variant {
+	all := variants()[1:]
+	for _, v := range all {
+		v.name, v.byURL = v.name+" by URL", true
+		all = append(all, v)
+	}
+	return all
 }
 
 // variantOf is the variant that a test runs in, by its name: that of
 // TestInEachDialect, or the default.
 func variantOf(t *testing.T) variant {
 	t.Helper()
-	for _, v := range variants()[1:] {
+	for _, v := range sessions() {
 		if strings.HasPrefix(t.Name(), "TestInEachDialect/"+strings.ReplaceAll(v.name, " ", "_")+"/") {
 			return v
 		}
@@ -58,6 +72,32 @@ func variantOf(t *testing.T) variant {
 func newFake(t *testing.T, opts ...scriptixtest.Option) *scriptixtest.Server {
 	t.Helper()
 	return scriptixtest.New(t, append(opts, variantOf(t).fake)...)
+}
+
+// sourceOf is a recording as the test's variant sends it in one request.
+func sourceOf(t *testing.T, data []byte) scriptix.Audio {
+	t.Helper()
+	if variantOf(t).byURL {
+		return scriptix.FromURL("https://media.example/a.wav")
+	}
+	return scriptix.Bytes("a.wav", data)
+}
+
+// sent is what came to the fake after the client of the test's variant had learned
+// where the key goes.
+func sent(t *testing.T, fake *scriptixtest.Server) []scriptixtest.Request {
+	t.Helper()
+	all := fake.Requests()
+	return all[min(len(all), variantOf(t).probes):]
+}
+
+// learn has a client find out where the key goes, as the test's variant has it.
+func learn(t *testing.T, c *scriptix.Client) {
+	t.Helper()
+	if variantOf(t).probes > 0 {
+		_, err := c.STT.Status(t.Context(), "nobody's")
+		require.ErrorIs(t, err, scriptix.ErrNotFound)
+	}
 }
 
 // inMemory makes a fake and a client of the variant, within a bubble.

@@ -74,7 +74,7 @@ func TestARefusalIsToldBeforeItIsWaitedOut(t *testing.T) {
 		fake := newFake(t, scriptixtest.InMemory())
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 429, RetryAfter: "40"})
 		began, calls := time.Now(), 0
-		_, err := newClient(t, fake).STT.Submit(t.Context(), scriptix.Bytes("a.wav", makeWAV(time.Second)), scriptix.SubmitParams{Language: "en"},
+		_, err := newClient(t, fake).STT.Submit(t.Context(), sourceOf(t, makeWAV(time.Second)), scriptix.SubmitParams{Language: "en"},
 			scriptix.OnRepeat(func(_ context.Context, err error) {
 				calls++
 				require.ErrorIs(t, err, scriptix.ErrRateLimited)
@@ -85,7 +85,7 @@ func TestARefusalIsToldBeforeItIsWaitedOut(t *testing.T) {
 		assert.GreaterOrEqual(t, time.Since(began), 40*time.Second)
 
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 422})
-		_, err = newClient(t, fake).STT.Submit(t.Context(), scriptix.Bytes("a.wav", makeWAV(time.Second)), scriptix.SubmitParams{Language: "en"},
+		_, err = newClient(t, fake).STT.Submit(t.Context(), sourceOf(t, makeWAV(time.Second)), scriptix.SubmitParams{Language: "en"},
 			scriptix.OnRepeat(func(context.Context, error) { calls++ }))
 		require.ErrorIs(t, err, scriptix.ErrInvalid)
 		assert.Equal(t, 1, calls, "what is not repeated is no repetition")

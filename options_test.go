@@ -161,14 +161,14 @@ func TestEveryAttemptPassesTheBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFake(t, scriptixtest.InMemory())
-		c := newClient(t, fake, scriptix.WithLimits(scriptix.Limits{PerMinute: 2}))
+		c := newClient(t, fake, scriptix.WithLimits(scriptix.Limits{PerMinute: variantOf(t).probes + 2}))
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Times: 2, Status: 503, RetryAfter: "1", Body: `{"error":"busy"}`})
 		start := time.Now()
 
-		_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+		_, err := c.STT.Submit(t.Context(), sourceOf(t, wav), scriptix.SubmitParams{Language: "en"})
 
 		require.NoError(t, err)
-		assert.Len(t, fake.Requests(), 3)
+		assert.Len(t, sent(t, fake), 3)
 		assert.GreaterOrEqual(t, time.Since(start), time.Minute, "the third attempt waits for the minute to pass")
 	})
 }
@@ -180,7 +180,7 @@ func TestA429StopsEveryCallUntilRetryAfterEvenFromTheBody(t *testing.T) {
 		c := newClient(t, fake, scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 1}))
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 429, Body: `{"error":"Rate Limit Exceeded","retry_after":120}`})
 		start := time.Now()
-		_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+		_, err := c.STT.Submit(t.Context(), sourceOf(t, wav), scriptix.SubmitParams{Language: "en"})
 		require.ErrorIs(t, err, scriptix.ErrRateLimited)
 
 		_, err = c.STT.Status(t.Context(), "unknown")

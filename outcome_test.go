@@ -171,7 +171,8 @@ func TestAudioThatHangsBeforeItsFirstByteIsAnErrorAndNoPanic(t *testing.T) {
 		})
 		_, err := c.STT.Submit(t.Context(), audio, english)
 		require.Error(t, err)
-		assert.Empty(t, fake.Requests())
+		assert.Empty(t, fake.Jobs())
+		assert.Equal(t, variantOf(t).dialect.SignedCallbacks(), len(fake.Requests()) == 0, "but an upload is made before it is read")
 	})
 }
 
@@ -195,7 +196,11 @@ func TestNothingBelowIsGivenTheMeansToSendASubmitAgain(t *testing.T) {
 		require.NoError(t, err)
 	}
 
-	assert.Equal(t, []string{"POST", "POST", "PATCH", "GET"}, seen)
+	want := []string{"POST", "POST", "PATCH", "GET"}
+	if !variantOf(t).dialect.SignedCallbacks() {
+		want = []string{"POST", "PATCH", "GET", "POST", "PATCH", "GET"}
+	}
+	assert.Equal(t, want, seen[variantOf(t).probes:])
 }
 
 func TestAContextThatEndsWithinAnAnswerIsSaidBesideIt(t *testing.T) {
@@ -203,12 +208,12 @@ func TestAContextThatEndsWithinAnAnswerIsSaidBesideIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake)
-		job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), english)
+		job, err := c.STT.Submit(t.Context(), sourceOf(t, wav), english)
 		require.NoError(t, err)
 		fake.Fault(scriptixtest.Fault{Times: 2, Stall: 30 * time.Second})
 		for name, call := range map[string]func(context.Context) error{
 			"submit": func(ctx context.Context) error {
-				_, err := c.STT.Submit(ctx, scriptix.Bytes("a.wav", wav), english)
+				_, err := c.STT.Submit(ctx, sourceOf(t, wav), english)
 				require.ErrorIs(t, err, scriptix.ErrUnknownOutcome)
 				return err
 			},

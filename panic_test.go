@@ -78,7 +78,7 @@ func TestAPanicOfTheCallersCodeComesOutOfSubmit(t *testing.T) {
 		"the upload's token": {audio: tape{size}.audio(), opts: []scriptix.SubmitOption{scriptix.Resumable(), scriptix.OnUploadCreated(func(context.Context, string) error { panic(bang) })}},
 	} {
 		for how, opts := range map[string][]scriptix.SubmitOption{"in one request": nil, "resumable": {scriptix.Resumable()}} {
-			if how == "resumable" && tt.whole {
+			if tt.whole && (how == "resumable" || !variantOf(t).dialect.SignedCallbacks()) {
 				continue
 			}
 			t.Run(name+", "+how, func(t *testing.T) {

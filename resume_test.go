@@ -80,7 +80,7 @@ func TestErrorOfOnUploadCreatedEndsTheUploadBeforeItBegan(t *testing.T) {
 	_, err := newClient(t, fake).STT.Submit(t.Context(), tape{3000}.audio(), english, scriptix.Resumable(),
 		scriptix.OnUploadCreated(func(context.Context, string) error { return full }))
 	require.ErrorIs(t, err, full)
-	assert.Len(t, fake.Requests(), 1)
+	assert.Len(t, sent(t, fake), 1)
 	assert.Empty(t, fake.Jobs())
 }
 

@@ -28,7 +28,9 @@ func TestACallGivesUpAfterItsAttemptsAndKeepsTheLastAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake)
-		fake.Fault(scriptixtest.Fault{On: scriptixtest.Status, Times: -1, Status: 503, Body: `{"message":"busy"}`, Header: http.Header{"X-Request-Id": {"req_7"}}})
+		learn(t, c)
+		before := len(requestsTo(fake, variantOf(t).poll))
+		fake.Fault(scriptixtest.Fault{On: variantOf(t).poll, Times: -1, Status: 503, Body: `{"message":"busy"}`, Header: http.Header{"X-Request-Id": {"req_7"}}})
 
 		_, err := c.STT.Status(t.Context(), "stt_1")
 
@@ -38,7 +40,7 @@ func TestACallGivesUpAfterItsAttemptsAndKeepsTheLastAnswer(t *testing.T) {
 		assert.Equal(t, "busy", e.Message)
 		assert.Equal(t, "req_7", e.RequestID)
 		assert.Equal(t, 5, e.Attempts)
-		assert.Len(t, fake.Requests(), 5)
+		assert.Len(t, requestsTo(fake, variantOf(t).poll)[before:], 5)
 	})
 }
 
@@ -47,12 +49,14 @@ func TestWaitsBetweenAttemptsStayWithinThePolicy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFake(t, scriptixtest.InMemory())
 		c := newClient(t, fake, scriptix.WithRetry(scriptix.RetryPolicy{MaxAttempts: 12, MinWait: time.Second, MaxWait: 8 * time.Second}))
-		fake.Fault(scriptixtest.Fault{On: scriptixtest.Status, Times: -1, Status: 500})
+		learn(t, c)
+		before := len(requestsTo(fake, variantOf(t).poll))
+		fake.Fault(scriptixtest.Fault{On: variantOf(t).poll, Times: -1, Status: 500})
 
 		_, err := c.STT.Status(t.Context(), "stt_1")
 
 		require.ErrorIs(t, err, scriptix.ErrServer)
-		requests := fake.Requests()
+		requests := requestsTo(fake, variantOf(t).poll)[before:]
 		require.Len(t, requests, 12)
 		for i := 1; i < len(requests); i++ {
 			gap := requests[i].Time.Sub(requests[i-1].Time)
@@ -70,7 +74,7 @@ func TestARetryWaitsAtLeastAsLongAsTheServiceAsks(t *testing.T) {
 		fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Status: 503, RetryAfter: "40", Body: `{"error":"overload"}`})
 		start := time.Now()
 
-		_, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+		_, err := c.STT.Submit(t.Context(), sourceOf(t, wav), scriptix.SubmitParams{Language: "en"})
 
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, time.Since(start), 40*time.Second)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -84,6 +85,9 @@ func TestManySubmitsThatFailAtRandomLeaveNothingBehindAndMakeNoJobTwice(t *testi
 		require.NoError(t, err)
 		c := newClient(t, fake, scriptix.WithBudget(permits{budget, &out}))
 		audio := scriptix.FileFS(openFS{os.DirFS(dir), &open}, "a.wav")
+		if variantOf(t).byURL {
+			audio = sourceOf(t, nil)
+		}
 		faults := []scriptixtest.Fault{
 			{Cut: scriptixtest.BeforeBody}, {Cut: scriptixtest.WithinBody}, {Cut: scriptixtest.AfterBody}, {Cut: scriptixtest.WithinAnswer},
 			{Status: 429, RetryAfter: "1"}, {Status: 500}, {Status: 401}, {Status: 503, RetryAfter: "2", Body: `{"error":"busy"}`}, {BodyStall: time.Hour}, {Delay: 20 * time.Second},
@@ -101,7 +105,7 @@ func TestManySubmitsThatFailAtRandomLeaveNothingBehindAndMakeNoJobTwice(t *testi
 					opts = append(opts, scriptix.OnProgress(func(int64, int64) {}))
 				}
 				params := english
-				params.Model = "m" + string(rune('A'+i))
+				params.Extra = url.Values{"folder_id": {string(rune('A' + i))}}
 				job, err := c.STT.Submit(ctx, audio, params, opts...)
 				assert.Equal(t, job == nil, err != nil)
 			})
@@ -112,10 +116,10 @@ func TestManySubmitsThatFailAtRandomLeaveNothingBehindAndMakeNoJobTwice(t *testi
 		require.NotEmpty(t, fake.Jobs())
 		seen := make(map[string]int)
 		for _, job := range fake.Jobs() {
-			seen[job.Fields.Get("model")]++
+			seen[job.Fields.Get("folder_id")]++
 		}
-		for model, n := range seen {
-			assert.Equal(t, 1, n, "jobs of %s", model)
+		for folder, n := range seen {
+			assert.Equal(t, 1, n, "jobs of %s", folder)
 		}
 		assert.Zero(t, open.Load(), "files")
 		assert.Zero(t, out.Load(), "permits")

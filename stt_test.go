@@ -89,6 +89,7 @@ func TestSubmitNeverMakesTwoJobsWhateverGoesWrong(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := newFake(t, scriptixtest.InMemory())
 				c := newClient(t, fake)
+				tt := tt.in(variantOf(t))
 				tt.fault.On = scriptixtest.Submit
 				if tt.refuse > 0 {
 					fake.RefuseConnections(tt.refuse)
@@ -96,17 +97,17 @@ func TestSubmitNeverMakesTwoJobsWhateverGoesWrong(t *testing.T) {
 					fake.Fault(tt.fault)
 				}
 
-				job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+				job, err := c.STT.Submit(t.Context(), sourceOf(t, wav), scriptix.SubmitParams{Language: "en"})
 
 				assert.Len(t, fake.Jobs(), tt.submitJobs, "jobs")
-				assert.Len(t, fake.Requests(), tt.submitRequests, "requests")
+				assert.Len(t, sent(t, fake), tt.submitRequests, "requests")
 				if tt.submitErr == nil {
 					require.NoError(t, err)
 					assert.Equal(t, fake.Jobs()[0].ID, job.ID)
 					return
 				}
 				checkError(t, err, tt.submitErr, tt.submitStatus)
-				if unknown, ok := errors.AsType[*scriptix.UnknownOutcomeError](err); ok {
+				if unknown, ok := errors.AsType[*scriptix.UnknownOutcomeError](err); ok && !variantOf(t).byURL {
 					assert.EqualValues(t, len(wav), unknown.Sent)
 					assert.EqualValues(t, len(wav), unknown.Size)
 				}
@@ -118,6 +119,9 @@ func TestSubmitNeverMakesTwoJobsWhateverGoesWrong(t *testing.T) {
 func TestStatusSitsOutWhatPasses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range faults {
+		if !variantOf(t).dialect.SignedCallbacks() && tt.fault.Status == http.StatusPermanentRedirect {
+			continue // it leads to a path that is not there, so that the other call is asked
+		}
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -125,7 +129,10 @@ func TestStatusSitsOutWhatPasses(t *testing.T) {
 				c := newClient(t, fake)
 				job, err := c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
 				require.NoError(t, err)
-				tt.fault.On = scriptixtest.Status
+				_, err = c.STT.Status(t.Context(), job.ID) // and by that the call that tells
+				require.NoError(t, err)
+				tt, before := tt.in(variantOf(t)), len(fake.Requests())
+				tt.fault.On = variantOf(t).poll
 				if tt.refuse > 0 {
 					c.CloseIdleConnections()
 					fake.RefuseConnections(tt.refuse)
@@ -135,7 +142,7 @@ func TestStatusSitsOutWhatPasses(t *testing.T) {
 
 				got, err := c.STT.Status(t.Context(), job.ID)
 
-				assert.Len(t, fake.Requests(), 1+tt.statusRequests, "requests, the submit included")
+				assert.Len(t, fake.Requests(), before+tt.statusRequests, "requests")
 				assert.Len(t, fake.Jobs(), 1)
 				if tt.statusErr == nil {
 					require.NoError(t, err)
@@ -146,6 +153,27 @@ func TestStatusSitsOutWhatPasses(t *testing.T) {
 			})
 		})
 	}
+}
+
+// in is a fault as a variant has it. A submit of a URL is out whole at once. A
+// status request that fails for the key's sake is made once more with the key in
+// another header; and where the result is all that there is to ask for, a conflict
+// says that the job runs, without any body.
+func (f fault) in(v variant) fault {
+	legacy := v.poll == scriptixtest.Result
+	if v.byURL && (f.fault.Cut == scriptixtest.BeforeBody || f.fault.Cut == scriptixtest.WithinBody) {
+		f.submitErr, f.submitRequests, f.submitJobs = scriptix.ErrUnknownOutcome, 1, 0
+	}
+	switch {
+	case v.dialect.SignedCallbacks():
+	case f.fault.Status == http.StatusUnauthorized:
+		f.statusRequests++
+	case legacy && f.fault.Status == http.StatusConflict:
+		f.statusErr = nil
+	case legacy && (f.fault.Cut == scriptixtest.WithinAnswer || f.fault.Stall > 0):
+		f.statusRequests = 1
+	}
+	return f
 }
 
 // checkError asserts what holds for every error: it has its kind and status,
@@ -179,6 +207,9 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 		{"while a refusal is waited out", scriptixtest.Fault{Status: 429, RetryAfter: "50"}, false, 0},
 	}
 	for _, tt := range tests {
+		if tt.fault.BodyStall > 0 && variantOf(t).byURL {
+			continue // all of it is out at once
+		}
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -190,13 +221,13 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 				time.AfterFunc(10*time.Second, cancel)
 				start := time.Now()
 
-				_, err := c.STT.Submit(ctx, scriptix.Bytes("a.wav", makeWAV(10*time.Minute)), scriptix.SubmitParams{Language: "en"})
+				_, err := c.STT.Submit(ctx, sourceOf(t, makeWAV(10*time.Minute)), scriptix.SubmitParams{Language: "en"})
 
 				require.ErrorIs(t, err, context.Canceled)
 				assert.Equal(t, tt.unknown, errors.Is(err, scriptix.ErrUnknownOutcome))
 				assert.NotErrorIs(t, err, scriptix.ErrAudio)
 				assert.Equal(t, 10*time.Second, time.Since(start))
-				assert.Len(t, fake.Requests(), 1)
+				assert.Len(t, sent(t, fake), 1)
 				time.Sleep(2 * time.Hour)
 				assert.Len(t, fake.Jobs(), tt.jobs)
 				if tt.fault.Status == 429 {
@@ -218,7 +249,7 @@ func TestSubmitThatCannotBeRepeatedInTimeFailsAtOnce(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 
-		_, err := c.STT.Submit(ctx, scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+		_, err := c.STT.Submit(ctx, sourceOf(t, wav), scriptix.SubmitParams{Language: "en"})
 
 		require.ErrorIs(t, err, scriptix.ErrRateLimited)
 		e, _ := errors.AsType[*scriptix.Error](err)

@@ -446,7 +446,7 @@ func TestLocationStaysOnTheServicesOrigin(t *testing.T) {
 				require.ErrorIs(t, err, scriptix.ErrBadAnswer)
 				require.ErrorContains(t, err, "Location")
 				require.NotContains(t, err.Error(), "evil")
-				assert.Len(t, fake.Requests(), 1)
+				assert.Len(t, sent(t, fake), 1)
 			})
 		})
 	}

@@ -171,7 +171,7 @@ func TestAResultThatNeverComesIsWaitedForUntilTheContextEnds(t *testing.T) {
 		require.True(t, ok, "%v", err)
 		assert.Equal(t, fake.Jobs()[0].ID, ended.JobID)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Less(t, len(fake.Requests()), 60)
+		assert.Less(t, len(sent(t, fake)), 60)
 	})
 }
 
@@ -179,7 +179,7 @@ func TestAContextThatEndsWhileTheResultIsFetchedEndsTheWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFake(t, scriptixtest.InMemory())
-		fake.Fault(scriptixtest.Fault{On: scriptixtest.Result, Delay: time.Hour})
+		fake.Fault(scriptixtest.Fault{On: scriptixtest.Result, Skip: variantOf(t).probes, Delay: time.Hour})
 		c := connect(t, fake)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
@@ -191,7 +191,7 @@ func TestAContextThatEndsWhileTheResultIsFetchedEndsTheWait(t *testing.T) {
 		ended, ok := errors.AsType[*scriptix.WaitError](err)
 		require.True(t, ok)
 		assert.Equal(t, fake.Jobs()[0].ID, ended.JobID)
-		assert.Equal(t, scriptix.StatusCompleted, ended.Last)
+		assert.True(t, ended.Last.Succeeded(), "%s", ended.Last)
 
 		got, err := c.STT.WaitResult(t.Context(), ended.JobID)
 		require.NoError(t, err)

@@ -108,7 +108,7 @@ func TestPollThatNeverEndsDoesNotStopTheOthers(t *testing.T) {
 		require.NoError(t, err)
 		job, err := c.STT.Submit(t.Context(), scriptix.Bytes("b.wav", wav), english)
 		require.NoError(t, err)
-		fake.Fault(scriptixtest.Fault{On: scriptixtest.Status, JobID: stuck.ID, Trickle: 45 * time.Second, Times: -1})
+		fake.Fault(scriptixtest.Fault{On: variantOf(t).poll, JobID: stuck.ID, Trickle: 45 * time.Second, Times: -1})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 
