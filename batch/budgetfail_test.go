@@ -32,7 +32,7 @@ func (u *unkept) StoreBudget(ctx context.Context, state []byte) error {
 func TestNothingIsSentThatTheLedgersBudgetDoesNotKnowOf(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		l := &unkept{Ledger: batch.Memory()}
 		l.away.Store(true)
 		outcomes := collect(t.Context(), newClient(t, fake), recordings(t, 20), batch.Options{Ledger: l})
@@ -53,7 +53,7 @@ func TestNothingIsSentThatTheLedgersBudgetDoesNotKnowOf(t *testing.T) {
 func TestALedgerThatIsAwayDuringABatchCostsNoTranscript(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := scriptixtest.New(t, scriptixtest.InMemory())
+		fake := newFake(t, scriptixtest.InMemory())
 		fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 			return scriptixtest.Outcome{Processing: 10 * time.Minute}
 		})

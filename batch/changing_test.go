@@ -264,7 +264,7 @@ func TestARefusalIsStoredBeforeItIsWaitedOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				fake.Fault(fault)
 				l := batch.Memory()
 				in := recording(t, 1)

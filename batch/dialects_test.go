@@ -69,8 +69,9 @@ func newFake(t *testing.T, opts ...scriptixtest.Option) *scriptixtest.Server {
 // of the other dialect, with recordings that are uploaded and with recordings
 // that the service fetches. A fault of the submit itself strikes the latter alone,
 // because an upload has other requests. Left out are tests of signed callbacks, of
-// records that are made by hand in the default dialect, of how many requests the
-// form takes, and those that bring a service of their own, which has one dialect.
+// ledgers by themselves, of how many requests the form takes, of memory, and those
+// that bring a service of their own, which has one dialect; kills in the other
+// dialect have a test of their own.
 func TestInEachDialect(t *testing.T) {
 	t.Parallel()
 	const files, urls, both = 1, 2, 3
@@ -121,6 +122,18 @@ func TestInEachDialect(t *testing.T) {
 		{"TestATranscriptThatWaitsToBeErasedIsStillAtHand", TestATranscriptThatWaitsToBeErasedIsStillAtHand, both},
 		{"TestInputsOfOneKeyAreOneRecording", TestInputsOfOneKeyAreOneRecording, files},
 		{"TestProgressIsToldForEachRecordingUpToItsWholeSize", TestProgressIsToldForEachRecordingUpToItsWholeSize, files},
+		{"TestNothingIsSentThatTheLedgersBudgetDoesNotKnowOf", TestNothingIsSentThatTheLedgersBudgetDoesNotKnowOf, both},
+		{"TestALedgerThatIsAwayDuringABatchCostsNoTranscript", TestALedgerThatIsAwayDuringABatchCostsNoTranscript, both},
+		{"TestARefusalIsStoredBeforeItIsWaitedOut", TestARefusalIsStoredBeforeItIsWaitedOut, urls},
+		{"TestARefusedKeyReportsWhatAnEarlierRunSent", TestARefusedKeyReportsWhatAnEarlierRunSent, urls},
+		{"TestAnUnknownOutcomeOfAClockThatWasAheadIsReportedInTime", TestAnUnknownOutcomeOfAClockThatWasAheadIsReportedInTime, both},
+		{"TestARecordOfAnotherProcessIsLeftAloneWhileThatLives", TestARecordOfAnotherProcessIsLeftAloneWhileThatLives, both},
+		{"TestAKeyThatIsRefusedStopsTheBatchAndNotWithARequestForEach", TestAKeyThatIsRefusedStopsTheBatchAndNotWithARequestForEach, urls},
+		{"TestAWholeUploadThatVanishedIsAnUnknownOutcome", TestAWholeUploadThatVanishedIsAnUnknownOutcome, files},
+		{"TestAPanicOfTheCallersCodeReachesTheConsumer", TestAPanicOfTheCallersCodeReachesTheConsumer, files},
+		{"TestAPanicOfTheCallersCodeComesOutOfTheLoop", TestAPanicOfTheCallersCodeComesOutOfTheLoop, files},
+		{"TestARecordingOfACallersKeyIsSentOnlyWhileItHoldsWhatTheKeyWasMadeOf", TestARecordingOfACallersKeyIsSentOnlyWhileItHoldsWhatTheKeyWasMadeOf, files},
+		{"TestAKnownDurationTellsWhenAJobIsAskedFor", TestAKnownDurationTellsWhenAJobIsAskedFor, files},
 	}
 	for _, v := range variants()[1:] {
 		t.Run(v.name, func(t *testing.T) {

@@ -20,7 +20,7 @@ func TestAKnownDurationTellsWhenAJobIsAskedFor(t *testing.T) {
 	polls := func(t *testing.T, duration time.Duration) (requests int, kept time.Duration) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
-			fake := scriptixtest.New(t, scriptixtest.InMemory())
+			fake := newFake(t, scriptixtest.InMemory())
 			fake.Script(func(scriptixtest.Upload) scriptixtest.Outcome {
 				return scriptixtest.Outcome{Queue: -1, Processing: time.Hour, Text: "Hello."}
 			})

@@ -33,7 +33,7 @@ func TestARefusedKeyReportsWhatAnEarlierRunSent(t *testing.T) {
 		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
 		in := recording(t, 2)
-		in.Key = "sent"
+		in.Key = "sent " + t.Name()
 		claim(t.Context(), t, l, in.Key)
 		move(t.Context(), t, l, in.Key, func(r *batch.Record) {
 			r.Phase, r.Owner, r.SentAt = batch.Sent, "a run that was killed", time.Now().Add(-24*time.Hour)
@@ -45,7 +45,7 @@ func TestARefusedKeyReportsWhatAnEarlierRunSent(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, batch.Claimed, r.Phase)
 
-		in.Key = "sent too"
+		in.Key = "sent too " + t.Name()
 		claim(t.Context(), t, l, in.Key)
 		move(t.Context(), t, l, in.Key, func(r *batch.Record) {
 			r.Phase, r.Owner, r.SentAt = batch.Sent, "a run that was killed", time.Now().Add(-24*time.Hour)
@@ -160,7 +160,7 @@ func TestAPanicOfTheCallersCodeReachesTheConsumer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				fake := scriptixtest.New(t, scriptixtest.InMemory())
+				fake := newFake(t, scriptixtest.InMemory())
 				var healed atomic.Bool
 				var opened atomic.Int64
 				content := strings.Repeat("x", 100_000)
@@ -328,9 +328,9 @@ func TestAnUnknownOutcomeOfAClockThatWasAheadIsReportedInTime(t *testing.T) {
 		fake := newFake(t, scriptixtest.InMemory())
 		c, l := newClient(t, fake), batch.Memory()
 		in := recording(t, 1)
-		in.Key = "k"
-		claim(t.Context(), t, l, "k")
-		move(t.Context(), t, l, "k", func(r *batch.Record) {
+		in.Key = t.Name()
+		claim(t.Context(), t, l, in.Key)
+		move(t.Context(), t, l, in.Key, func(r *batch.Record) {
 			r.Phase, r.SentAt, r.Owner = batch.Sent, time.Now().Add(365*24*time.Hour), "earlier"
 		})
 		began := time.Now()

@@ -77,7 +77,9 @@ func TestAWholeUploadThatVanishedIsAnUnknownOutcome(t *testing.T) {
 		began := time.Now()
 		o := one(t, collect(t.Context(), c, only(input), batch.Options{Ledger: l}))
 		assert.Equal(t, batch.StateUnknown, o.State)
-		assert.InDelta(t, 30*time.Minute, time.Since(began), float64(time.Minute), "the callback may still come")
+		if variantOf(t).dialect.SignedCallbacks() {
+			assert.InDelta(t, 30*time.Minute, time.Since(began), float64(time.Minute), "the callback may still come")
+		}
 		require.ErrorIs(t, o.Err, scriptix.ErrUnknownOutcome)
 		require.NoError(t, batch.Abandon(t.Context(), l, r.Key), "the caller can decide")
 		assert.Len(t, fake.Jobs(), 1)

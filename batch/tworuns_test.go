@@ -112,9 +112,9 @@ func TestARecordOfAnotherProcessIsLeftAloneWhileThatLives(t *testing.T) {
 				fake := newFake(t, scriptixtest.InMemory())
 				l := &shared{Ledger: batch.Memory(), alive: map[string]bool{"another process": true}}
 				in := recording(t, 1)
-				in.Key = "k"
-				claim(t.Context(), t, l, "k")
-				move(t.Context(), t, l, "k", func(r *batch.Record) {
+				in.Key = t.Name()
+				claim(t.Context(), t, l, in.Key)
+				move(t.Context(), t, l, in.Key, func(r *batch.Record) {
 					r.Phase, r.Owner, r.SentAt = phase, "another process", time.Now()
 				})
 				began := time.Now()
