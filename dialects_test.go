@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -344,6 +345,46 @@ func TestASessionHasNoFieldForEverything(t *testing.T) {
 	}
 	for _, job := range fake.Jobs() {
 		assert.Equal(t, []string{"false", "caption", "9"}, []string{job.Fields.Get("punctuation"), job.Fields.Get("document_type"), job.Fields.Get("folder_id")})
+	}
+}
+
+func TestTheChannelsOfACallAreItsSpeakersWhereThatIsWanted(t *testing.T) {
+	t.Parallel()
+	for _, v := range sessions() {
+		for _, split := range []bool{false, true} {
+			t.Run(fmt.Sprint(v.name, " ", split), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					fake, c := v.inMemory(t, nil)
+					fake.Script(func(u scriptixtest.Upload) scriptixtest.Outcome {
+						o := scriptixtest.Outcome{Segments: []scriptixtest.Segment{
+							{Start: 0, End: time.Second, Text: "Good morning."}, {Start: 2 * time.Second, End: 3 * time.Second, Text: "Hello."},
+						}}
+						if u.Fields.Get("multichannel") == "true" {
+							o.Channels = []int{0, 1}
+						}
+						return o
+					})
+					params := scriptix.SubmitParams{Language: "en"}
+					want := []string{"", ""}
+					if split {
+						params.Extra = url.Values{"multichannel": {"true"}}
+						want = []string{"Channel 1", "Channel 2"}
+					}
+					audio := scriptix.Bytes("a.wav", makeWAV(4*time.Second))
+					if v.byURL {
+						audio = scriptix.FromURL("https://media.example/a.wav")
+					}
+					got, err := c.STT.Transcribe(t.Context(), audio, params)
+					require.NoError(t, err)
+					var speakers []string
+					for _, s := range got.Segments {
+						speakers = append(speakers, s.Speaker)
+					}
+					assert.Equal(t, want, speakers)
+				})
+			})
+		}
 	}
 }
 
