@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -92,6 +93,11 @@ func TestOfALedgerThatExistsWhatIsOpenGoesOnAndNoKnownJobIsPaidForAgain(t *testi
 	t.Parallel()
 	var mu sync.Mutex
 	requests := make(map[string]int)
+	asked := func() map[string]int { // a copy, since what a run leaves as it stops may still arrive
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(requests)
+	}
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		mu.Lock()
@@ -114,17 +120,17 @@ func TestOfALedgerThatExistsWhatIsOpenGoesOnAndNoKnownJobIsPaidForAgain(t *testi
 	o := one(t, collect(t.Context(), c, only(recording(t, wasCompleted)), batch.Options{Ledger: l, Sink: sink}))
 	require.NoError(t, o.Err)
 	assert.Equal(t, batch.StateDone, o.State)
-	assert.Equal(t, map[string]int{"GET /api/v3/stt/stt_178bf0000006/result": 1}, requests)
+	assert.Equal(t, map[string]int{"GET /api/v3/stt/stt_178bf0000006/result": 1}, asked())
 
 	// What runs is waited for, and what was begun is begun again.
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	outcomes := collect(ctx, c, only(recording(t, wasSubmitted), recording(t, wasFailing)), batch.Options{Ledger: l, Sink: sink})
 	assert.Equal(t, map[batch.State]int{batch.StateInterrupted: 2}, states(outcomes))
-	assert.Zero(t, requests["POST /api/v3/stt"])
+	assert.Zero(t, asked()["POST /api/v3/stt"])
 	outcomes = collect(t.Context(), c, only(recording(t, wasClaimed), recording(t, wasRejected)), batch.Options{Ledger: l, Sink: sink, Concurrency: 1})
 	assert.Equal(t, map[batch.State]int{batch.StateRejected: 2}, states(outcomes))
-	assert.Equal(t, 1, requests["POST /api/v3/stt"], "the first refusal for want of credit stops the rest")
+	assert.Equal(t, 1, asked()["POST /api/v3/stt"], "the first refusal for want of credit stops the rest")
 
 	// A callback that was parked is found when its job's id is learned.
 	r, err := l.Apply(t.Context(), outcomes[0].Key, func(r batch.Record) (batch.Record, error) {
