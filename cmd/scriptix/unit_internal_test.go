@@ -183,6 +183,6 @@ func TestAResumeHintCanBePastedIntoAShell(t *testing.T) {
 	}}
 	assert.Equal(t, "scriptix resume",
 		resumeHint(e, &service{BaseURL: "http://127.0.0.1:1"}, &callbacks{}, &batchFlags{Out: "."}))
-	assert.Equal(t, `scriptix resume --out 'it'\''s' --base-url http://127.0.0.1:2 --plan gold --listen :8080 --jobs 3`,
-		resumeHint(e, &service{BaseURL: "http://127.0.0.1:2", Plan: "gold"}, &callbacks{Listen: ":8080"}, &batchFlags{Out: "it's", Jobs: 3}))
+	assert.Equal(t, `scriptix resume --out 'it'\''s' --base-url http://127.0.0.1:2 --plan gold --listen :8080 --jobs 3 --allow-private`,
+		resumeHint(e, &service{BaseURL: "http://127.0.0.1:2", Plan: "gold"}, &callbacks{Listen: ":8080"}, &batchFlags{Out: "it's", Jobs: 3, AllowPrivate: true}))
 }

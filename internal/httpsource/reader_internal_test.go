@@ -77,6 +77,13 @@ func TestAConnectionThatAlwaysBreaksIsGivenUp(t *testing.T) {
 	assert.LessOrEqual(t, requests.Load(), int32(2+maxTries))
 }
 
+func TestARecordingOfWhichNothingComesIsNotTakenForAnEmptyOne(t *testing.T) {
+	t.Parallel()
+	o, url := answering(t, func(w http.ResponseWriter, r *http.Request) { serve(w, r, `"v1"`, 0) })
+	_, err := o.Open(t.Context(), url)
+	require.ErrorIs(t, err, errCut)
+}
+
 func TestAServerThatFailsForAWhileIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32

@@ -142,8 +142,11 @@ func (o *Opener) Open(ctx context.Context, rawURL string) (*Source, error) {
 		return nil, errors.Join(errOtherPart, answer.Body.Close())
 	}
 	s.pinned = versionOf(answer)
-	s.head, _ = io.ReadAll(io.LimitReader(answer.Body, maxHead)) // what is cut here is read again
-	_ = answer.Body.Close()
+	s.head, err = io.ReadAll(io.LimitReader(answer.Body, maxHead))
+	_ = answer.Body.Close() // of a whole answer the rest is not wanted yet
+	if err != nil {
+		return nil, errCut
+	}
 	if s.pinned.size >= 0 || answer.StatusCode != http.StatusPartialContent {
 		return s, nil
 	}
