@@ -14,7 +14,7 @@ const eraseAgain = time.Hour
 // afterwards is the change that a stored transcript means for its record.
 func (w *work) afterwards(r ledger.Record) (ledger.Record, error) {
 	if r.Phase == ledger.Completed {
-		r.Failure = "" // that its result could not be read
+		r.Failure = "" // of what was reported before
 	}
 	if w.fleet.options.Erase {
 		return ledger.Handed(r, time.Now()), nil

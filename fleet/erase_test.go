@@ -167,28 +167,45 @@ func TestWhatWasDoneBeforeIsErasedWithoutASecondOutcome(t *testing.T) {
 	s.allErased(t, f, 1)
 }
 
-func TestAJobOfAnotherDialectIsLeftAloneAndNothingIsAskedAboutIt(t *testing.T) {
+func TestAJobOfAnotherDialectIsReportedOnceAndNothingIsAskedAboutIt(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, scriptixtest.WithDialect(scriptixtest.DialectBoth), scriptixtest.WithProcessing(time.Hour))
-	f := newFleet(t, s.pool, s.sessions())
-	require.NoError(t, f.Start(t.Context()))
-	s.enqueue(t, f, 1)
-	r := inPhase(t, f, "call-0.wav", batch.Submitted)
-	assert.Equal(t, "session", r.Dialect)
-	require.NoError(t, f.Stop(t.Context()))
-	asked := len(s.fake.Requests())
-	_, err := f.Ledger().Apply(t.Context(), r.Key, func(r batch.Record) (batch.Record, error) {
-		return ledger.Polled(r, true, "", "poll", time.Minute, time.Now()), nil // and its transcript is to be fetched
-	})
-	require.NoError(t, err)
+	for name, end := range map[string]func(batch.Record) batch.Record{
+		"while it runs":         func(r batch.Record) batch.Record { return r },
+		"when it is to be read": func(r batch.Record) batch.Record { return ledger.Polled(r, true, "", "poll", time.Minute, time.Now()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, scriptixtest.WithDialect(scriptixtest.DialectBoth), scriptixtest.WithProcessing(time.Second))
+			f := newFleet(t, s.pool, s.sessions())
+			require.NoError(t, f.Start(t.Context()))
+			s.enqueue(t, f, 1)
+			r := inPhase(t, f, "call-0.wav", batch.Submitted)
+			assert.Equal(t, "session", r.Dialect)
+			require.NoError(t, f.Stop(t.Context()))
+			asked := len(s.fake.Requests())
+			_, err := f.Ledger().Apply(t.Context(), r.Key, func(r batch.Record) (batch.Record, error) { return end(r), nil })
+			require.NoError(t, err)
 
-	other := s.start(t, s.options())
-	require.Eventually(t, func() bool {
-		r, err := other.Ledger().Get(t.Context(), batch.ByKey, r.Key)
-		return err == nil && time.Until(r.Due) > time.Minute
-	}, 30*time.Second, 20*time.Millisecond)
-	_, err = other.Transcript(t.Context(), r.Key)
-	require.ErrorIs(t, err, fleet.ErrNoTranscript)
-	assert.Len(t, s.fake.Requests(), asked)
-	assert.Len(t, s.fake.Jobs(), 1)
+			other := newFleet(t, s.pool, s.options())
+			require.NoError(t, other.Start(t.Context()))
+			o := await(t, other, 1)[r.Key]
+			assert.Equal(t, batch.StateInterrupted, o.State)
+			require.ErrorIs(t, o.Err, batch.ErrDialect)
+			assert.Equal(t, r.JobID, o.JobID)
+			require.NoError(t, other.Stop(t.Context()))
+			assert.Len(t, s.fake.Requests(), asked)
+
+			again := s.start(t, s.sessions())
+			_, err = s.pool.Exec(t.Context(), "update scriptix.scriptix_record set due = now()")
+			require.NoError(t, err)
+			inPhase(t, again, r.Key, batch.Done)
+			var states []batch.State
+			for o, err := range again.OutcomesSoFar(t.Context(), 0) {
+				require.NoError(t, err)
+				states = append(states, o.State)
+			}
+			assert.Equal(t, []batch.State{batch.StateInterrupted, batch.StateDone}, states)
+			assert.Len(t, s.fake.Jobs(), 1)
+		})
+	}
 }

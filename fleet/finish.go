@@ -136,7 +136,7 @@ func unreadable(v step.Verdict) bool {
 func (w *work) deliver(ctx context.Context, r row, in input, t *scriptix.Transcript) {
 	if w.fleet.options.Sink != nil {
 		ended := r.Record
-		ended.Failure = "" // that its result could not be read before
+		ended.Failure = "" // of what was reported before
 		o := outcomeOf(ended, nil)
 		o.Meta, o.Transcript = in.meta, t
 		if err := w.sink(ctx, o); err != nil {

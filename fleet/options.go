@@ -24,7 +24,9 @@ type Options struct {
 
 	// Client makes a client of the account's key with the given budget, as by
 	// [scriptix.WithBudget]; nil: this process does not work. It is called by
-	// Start, more than once. Its callback URL is what jobs are submitted with.
+	// Start, more than once, and by Handler. Its callback URL is what jobs are
+	// submitted with. All processes of an account speak one dialect: a job of
+	// another one is asked for by nobody, and reported once, with [batch.ErrDialect].
 	Client func(scriptix.Budget) (*scriptix.Client, error)
 
 	// Limits are the plan of the account's key, the same in all its processes.

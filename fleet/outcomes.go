@@ -147,6 +147,10 @@ func outcomeOf(r ledger.Record, meta []byte) Outcome {
 		Key: r.Key, JobID: r.JobID, State: batch.StateDone, Meta: compact(meta),
 		Source: scriptix.Source(r.Source), Attempts: r.Attempts,
 	}
+	if err := foreignError(r.Failure); err != nil && r.Phase.Open() {
+		o.State, o.Err = batch.StateInterrupted, err
+		return o
+	}
 	switch r.Phase {
 	case ledger.Failed:
 		o.State = batch.StateFailed

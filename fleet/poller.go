@@ -218,7 +218,7 @@ func (p *poller) page(ctx context.Context, last *string, statement string, args 
 	if last != nil && len(found) > 0 {
 		*last = found[len(found)-1].Key
 	}
-	p.follow(found) //nolint:contextcheck // the watcher's own
+	p.follow(p.own(ctx, found)) //nolint:contextcheck // the watcher's own
 	return nil
 }
 
@@ -228,7 +228,7 @@ func (p *poller) follow(found []row) {
 	var over []string
 	for _, r := range found {
 		switch {
-		case r.JobID == "", p.foreign(r):
+		case r.JobID == "":
 		case r.Phase == ledger.Submitted && !r.Confirm:
 			running = append(running, scriptix.Job{ID: r.JobID, CreatedAt: p.since(r.SubmittedAt), Duration: r.Duration})
 		case r.Phase.Ended():
@@ -245,14 +245,19 @@ func (p *poller) follow(found []row) {
 	}
 }
 
-// foreign reports whether a job was made in another dialect of the API than this
-// process speaks, so that nothing can be asked about it.
-func (p *poller) foreign(r row) bool {
-	err := ledger.CheckDialect(r.Record, p.dialect())
-	if err != nil {
-		p.fleet.store.log.Warn("fleet: a job is not asked for", "key", r.Key, "job_id", r.JobID, "error", err)
+// own returns the records that this process can ask about. The others are reported.
+func (p *poller) own(ctx context.Context, found []row) (own []row) {
+	for _, r := range found {
+		err := p.foreign(r.Record)
+		switch {
+		case err == nil:
+			own = append(own, r)
+		case r.Failure == "":
+			p.fleet.store.log.WarnContext(ctx, "fleet: a job is not asked for", "key", r.Key, "job_id", r.JobID, "error", err)
+			p.leaveForeign(ctx, r.Key)
+		}
 	}
-	return err != nil
+	return own
 }
 
 // since is when the watcher is to take a job as submitted. Of one that should

@@ -135,8 +135,8 @@ func (p *pump) follow(ctx context.Context, finishes int) error {
 	if err != nil {
 		return err
 	}
-	p.poller.follow(waiting)         //nolint:contextcheck // the watcher's own
-	p.poller.watcher.Hint(hinted...) //nolint:contextcheck // the watcher's own
+	p.poller.follow(p.poller.own(ctx, waiting)) //nolint:contextcheck // the watcher's own
+	p.poller.watcher.Hint(hinted...)            //nolint:contextcheck // the watcher's own
 	due := s.sql("select " + rowColumns + ` from {s}.scriptix_record
 		where account = $1 and due <= now() and phase <> 'claimed'
 		order by due limit $2 for update skip locked`)

@@ -61,8 +61,8 @@ func (w *work) begin(ctx context.Context, key string, change func(ledger.Record,
 			switch {
 			case !r.enqueued && r.Phase == ledger.Claimed:
 				return ledger.ErrMoved // it was forgotten while its job stood in River's queue
-			case ledger.CheckDialect(r.Record, w.dialect()) != nil:
-				return ledger.CheckDialect(r.Record, w.dialect())
+			case w.foreign(r.Record) != nil:
+				return w.foreign(r.Record)
 			case r.Owner == "" || r.Owner == w.process.id:
 				return nil
 			}
@@ -119,21 +119,11 @@ func (w *work) submit(ctx context.Context, key string) {
 	}
 }
 
-// dialect is the one of the API that this process speaks.
-func (w *work) dialect() string { return w.client.Dialect().String() }
-
 // skipped says why a record was not begun, unless that is as it should be. One
 // whose job was made in another dialect waits for a process that speaks it.
 func (w *work) skipped(ctx context.Context, key string, err error) {
 	if errors.Is(err, ledger.ErrDialect) {
-		_ = w.insist(ctx, key, changing{
-			change: func(r ledger.Record) (ledger.Record, error) { return r, nil },
-			adjust: func(old row, _ ledger.Record, f *follows) {
-				if ledger.CheckDialect(old.Record, w.dialect()) != nil {
-					f.due = longestPause
-				}
-			},
-		})
+		w.leaveForeign(ctx, key)
 	}
 	for _, expected := range []error{ledger.ErrMoved, ledger.ErrNoRecord, errNotOurs, context.Canceled} {
 		if errors.Is(err, expected) {
