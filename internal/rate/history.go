@@ -77,6 +77,7 @@ func (w *window) merge(now Millis, slots []slot) {
 	w.slots, w.gone, w.sum = nil, 0, 0
 	latest := Millis(-1 << 63)
 	for _, s := range slots {
+		s.count = min(s.count, maxCount-w.sum)
 		if s.count == 0 || s.last+w.span <= now {
 			continue
 		}

@@ -265,3 +265,43 @@ func TestAHistoryThatMakesNoSenseDoesNoHarm(t *testing.T) {
 		})
 	}
 }
+
+func TestALimitThatIsMeantAsNoneSurvivesA429(t *testing.T) {
+	t.Parallel()
+	for _, perMinute := range []int{math.MaxInt, math.MaxInt32} {
+		l := rate.Limits{PerMinute: perMinute, PerHour: perMinute, PerDay: perMinute}
+		m := rate.New(l)
+		m.Done(begin, rate.Poll, m.Grant(begin, rate.Poll), rate.Answer{Refused: true, RetryAfter: rate.Second})
+		for _, later := range []rate.Millis{2 * rate.Second, 3 * rate.Minute, 30 * rate.Minute, 365 * rate.Day, 60 * 365 * rate.Day} {
+			at, obstacle := m.Earliest(begin+later, 1)
+			assert.Equal(t, begin+later, at, "%v later: %s", later, obstacle)
+			assert.Positive(t, m.Use(begin + later)[0].Limit)
+		}
+		encoded, err := m.AppendBinary(nil)
+		require.NoError(t, err)
+		_, err = rate.Decode(l, encoded)
+		require.NoError(t, err)
+	}
+}
+
+func TestALargeQuotaIsNotSpread(t *testing.T) {
+	t.Parallel()
+	m := rate.New(rate.Limits{})
+	m.Done(begin, rate.Poll, m.Grant(begin, rate.Poll), rate.Answer{Reset: rate.Minute, Remaining: 900_000_000, Limit: 1_000_000_000})
+	m.Grant(begin, rate.Poll)
+	at, _ := m.Earliest(begin, 1)
+	assert.Equal(t, begin, at)
+}
+
+func TestMergedFiguresThatMakeNoSenseAddUpToNoLessThanTheLimit(t *testing.T) {
+	t.Parallel()
+	l := rate.Limits{PerMinute: 60, PerHour: 60, PerDay: 60}
+	m := rate.New(l)
+	much := []rate.Slot{{First: begin, Last: begin, Count: math.MaxInt}, {First: begin + 1, Last: begin + 1, Count: math.MaxInt}, {First: begin + 2, Last: begin + 2, Count: math.MaxInt}}
+	m.Merge(begin+2, rate.History{Windows: [3][]rate.Slot{much, much, much}, Unanswered: math.MaxInt})
+	assert.Zero(t, fits(m, begin+2))
+	encoded, err := m.AppendBinary(nil)
+	require.NoError(t, err)
+	_, err = rate.Decode(l, encoded)
+	require.NoError(t, err)
+}

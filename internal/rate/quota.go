@@ -63,4 +63,4 @@ func (q *quota) take(now Millis) {
 	}
 }
 
-func (q *quota) scarce() bool { return 4*q.left < q.total }
+func (q *quota) scarce() bool { return q.left < (q.total+3)/4 }

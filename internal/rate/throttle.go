@@ -81,8 +81,9 @@ func (t *throttle) limit(at Millis, planned int) int {
 }
 
 // climbed is the additive increase: a tenth, rounded up, for each whole minute.
+// Ten of them are the full limit.
 func (t *throttle) climbed(at Millis) int {
-	return t.quietMinutes(at) * ((t.fullLimit + 9) / 10)
+	return min(t.quietMinutes(at), 10) * ((t.fullLimit + 9) / 10)
 }
 
 // nextRise is when the limit is raised next.

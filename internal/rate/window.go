@@ -8,7 +8,7 @@ const (
 	// rounded down to milliseconds, and two requests exactly a window apart must
 	// never be counted together.
 	windowSlack Millis = 1
-	// maxCount bounds figures that come from outside.
+	// maxCount bounds figures that come from outside. Sums of two fit into 32 bits.
 	maxCount = 1_000_000_000
 )
 
@@ -35,7 +35,7 @@ type window struct {
 
 func newWindows(l Limits) [3]window {
 	size := func(span Millis, limit int) window {
-		return window{span: span + windowSlack, grain: (span + windowSlots - 1) / windowSlots, limit: limit}
+		return window{span: span + windowSlack, grain: (span + windowSlots - 1) / windowSlots, limit: min(limit, maxCount)}
 	}
 	w := [3]window{size(Minute, l.PerMinute), size(Hour, l.PerHour), size(Day, l.PerDay)}
 	if l.PerMinute > 0 {
