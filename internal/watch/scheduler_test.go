@@ -703,3 +703,41 @@ func TestAWaitThatOutlastsItsEstimateIsLoggedOnce(t *testing.T) {
 		assert.Contains(t, logged.String(), "job_id=slow")
 	})
 }
+
+func TestAnEndThatACallbackBroughtStaysWhateverAPollOnItsWaySays(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []struct {
+		status        int
+		callbackFirst bool
+	}{{http.StatusForbidden, true}, {http.StatusUnauthorized, true}, {http.StatusForbidden, false}} {
+		synctest.Test(t, func(t *testing.T) {
+			svc := newService(t)
+			svc.respond = func(string, int) *http.Response { return response(answer.status, `{"error":"no"}`) }
+			svc.start("first", time.Hour)
+			svc.start("second", time.Hour)
+			c := svc.client()
+			time.AfterFunc(time.Second, func() { assert.NoError(t, c.Deliver(t.Context(), completed("first", time.Now()))) })
+			var ended []string
+			for job, err := range c.STT.Watch(t.Context(), "first", "second") {
+				require.NoError(t, err)
+				if ended = append(ended, job.ID); job.ID != "first" {
+					continue
+				}
+				for polls := 0; polls == 0; {
+					time.Sleep(10 * time.Millisecond)
+					svc.mu.Lock()
+					polls = svc.open
+					svc.mu.Unlock()
+				}
+				if answer.callbackFirst {
+					require.NoError(t, c.Deliver(t.Context(), completed("second", time.Now())))
+				}
+				time.Sleep(time.Second) // the poll of the second is answered, and what came of it not taken yet
+				if !answer.callbackFirst {
+					require.NoError(t, c.Deliver(t.Context(), completed("second", time.Now())))
+				}
+			}
+			assert.Equal(t, []string{"first", "second"}, ended)
+		})
+	}
+}

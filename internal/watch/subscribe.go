@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -192,6 +193,9 @@ func (s *Scheduler) take(w *Watcher) (change, watchState) {
 		}
 		r.setPending(sub, false)
 		job, err := r.job(), w.refused[sub]
+		if _, panicked := errors.AsType[*PanicError](err); r.ended() && !panicked {
+			err = nil // a poll was refused, and an end is never lost
+		}
 		if err != nil || r.ended() {
 			s.drop(sub)
 		} else {
