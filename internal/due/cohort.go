@@ -56,7 +56,7 @@ func (c *Cohorts) Start(submitted, duration time.Duration) Member {
 	}
 	c.latest = max(c.latest, i)
 	oldest := c.latest - maxBlocks/2
-	if i < oldest {
+	if i < oldest && c.blocks[i] == nil {
 		return m // its peers are forgotten, and nothing is known of them
 	}
 	if c.blocks[i] == nil {
