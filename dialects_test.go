@@ -469,6 +469,8 @@ func TestHintsAreRefusedWithoutASecretAndForgottenWithoutAJob(t *testing.T) {
 		"GET":                 {"GET", "/hook", hintSecret, body, 405},
 		"no JSON":             {"POST", "/hook", hintSecret, `hello`, 400},
 		"no id":               {"POST", "/hook", hintSecret, `{}`, 400},
+		"a byte order mark":   {"POST", "/hook", hintSecret, "\ufeff" + body, 200},
+		"a list":              {"POST", "/hook", hintSecret, `[{"sessionId":"s1"}]`, 400},
 		"a document":          {"POST", "/hook", hintSecret, `{"sessionId":"s1","documentId":"d"}`, 200},
 		"too long":            {"POST", "/hook", hintSecret, `{"a":"` + strings.Repeat("x", 65<<10) + `"}`, 413},
 		"too long and wrong":  {"POST", "/hook", "x", strings.Repeat("x", 65<<10), 401},

@@ -34,8 +34,8 @@ func (c *Client) WebhookHandler() http.Handler {
 // of WithWebhook, in the header that a submit asked the service to send or as the
 // path's last element, where a submit puts it too; the answer is 401 without.
 //
-// The error says that there is no secret, which [WithWebhook] gives, or one of less
-// than 16 bytes.
+// The error says that there is no secret, which [WithWebhook] gives, or one of
+// fewer than 16 bytes.
 func (c *Client) HintHandler() (http.Handler, error) {
 	if c == nil || c.core == nil {
 		return nil, errors.New("scriptix: HintHandler: the client was not made by New")

@@ -132,10 +132,10 @@ func (s *rawSegment) plain(inChannels bool) Segment {
 	return plain
 }
 
-// most is the highest channel that is believed; real ones are below ten.
-const most = 1 << 20
+// maxChannel is the highest channel that is believed; real ones are below ten.
+const maxChannel = 1 << 20
 
-func (s *rawSegment) channel() int { return int(min(max(lenient.Number(s.Channel), 0), most)) }
+func (s *rawSegment) channel() int { return int(min(max(lenient.Number(s.Channel), 0), maxChannel)) }
 
 func distinctChannels(segments []*rawSegment) int {
 	seen := make(map[int]bool)

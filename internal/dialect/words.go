@@ -87,12 +87,12 @@ func setTimes(segments []*rawSegment, unit, duration time.Duration) error {
 	if found {
 		unit = findUnit(segments)
 	}
-	if last := lastEnd(segments); found && duration > 0 && scale(last, unit) > 2*duration {
+	if last := lastEnd(segments); found && beyond(scale(last, unit), duration) {
 		other := time.Second
 		if unit == time.Second {
 			other = time.Millisecond
 		}
-		if scale(last, other) <= 2*duration {
+		if !beyond(scale(last, other), duration) {
 			return ErrTimes
 		}
 	}
@@ -101,12 +101,14 @@ func setTimes(segments []*rawSegment, unit, duration time.Duration) error {
 		for n := range words {
 			words[n].startTime, words[n].endTime = scale(words[n].start, unit), scale(words[n].end, unit)
 		}
-		if duration > 0 {
-			segments[i].Result = slices.DeleteFunc(words, func(t tuple) bool { return max(t.startTime, t.endTime) > 2*duration })
-		}
+		segments[i].Result = slices.DeleteFunc(words, func(t tuple) bool { return beyond(max(t.startTime, t.endTime), duration) })
 	}
 	return nil
 }
+
+// beyond reports whether a time is beyond twice a known duration, of which there
+// may be so much that it cannot be doubled.
+func beyond(at, duration time.Duration) bool { return duration > 0 && at-duration > duration }
 
 // findUnit tells seconds from milliseconds by the median length of the words
 // that have one: no word lasts 20 seconds, and none 20 milliseconds. Without

@@ -10,7 +10,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +39,7 @@ func NewHandler(hint func(ctx context.Context, jobID string) error, secrets []st
 	h := &handler{hint: hint}
 	for i, secret := range secrets {
 		if len(secret) < minSecret {
-			return nil, fmt.Errorf("secret %d has less than %d bytes, and could be guessed", i, minSecret)
+			return nil, fmt.Errorf("secret %d has fewer than %d bytes, and could be guessed", i, minSecret)
 		}
 		h.secrets = append(h.secrets, sha256.Sum256([]byte(secret)))
 	}
@@ -113,8 +112,8 @@ func read(r *http.Request) (jobID string, status int) {
 			return "", http.StatusRequestEntityTooLarge
 		}
 	}
-	var top map[string]json.RawMessage
-	if json.Unmarshal(body, &top) != nil || top == nil {
+	top := lenient.Object(body)
+	if top == nil {
 		return "", http.StatusBadRequest
 	}
 	inBody, inHeader := lenient.ID(top["sessionId"]), r.Header.Get("X-Scriptix-Session")
