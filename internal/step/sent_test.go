@@ -121,3 +121,17 @@ func TestSettleSaysWhatTheRecordBecomesAndWhatIsDoneThen(t *testing.T) {
 		})
 	}
 }
+
+func TestARetryAfterBeyondEveryWindowIsNotWaitedOut(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[time.Duration]time.Duration{
+		time.Hour:            time.Hour,
+		20 * time.Hour:       20 * time.Hour, // until the day's limit is there again
+		365 * 24 * time.Hour: 24 * time.Hour,
+	} {
+		busy := step.Sent{Kind: step.Deferred, Owner: "me", Err: &scriptix.Error{Op: "stt.submit", StatusCode: 429, RetryAfter: asked}}
+		_, verdict := busy.Settle(ledger.Record{Phase: ledger.Claimed}, 1, time.Now())
+		assert.Equal(t, step.Again, verdict.Then)
+		assert.Equal(t, want, verdict.After)
+	}
+}

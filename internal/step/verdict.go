@@ -33,13 +33,15 @@ const (
 	maxTries   = 10
 	firstPause = 2 * time.Second
 	maxPause   = 5 * time.Minute
+	maxAsked   = 24 * time.Hour // no window of the service is longer
 )
 
-// pause is the wait after so many tries, and at least what the service asked for.
+// pause is the wait after so many tries, and at least what the service asked for,
+// up to a day.
 func pause(try int, asked time.Duration) time.Duration {
 	wait := maxPause
 	if doublings := try - 1; doublings < 8 {
 		wait = min(firstPause<<max(doublings, 0), maxPause)
 	}
-	return max(wait, asked)
+	return max(wait, min(asked, maxAsked))
 }
