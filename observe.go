@@ -52,15 +52,17 @@ func (c *core) sendIn(ctx context.Context, header int, k call) (*answer, error) 
 	return ans, err
 }
 
-// route is the call's path with {id} in place of ids, which all hold a digit or
-// are the job's.
+// route is the call's path with {id} in place of ids, which is all that is no
+// word of the API's own.
 func (k call) route() string {
 	if k.url != nil {
 		return apiPath + "/files/{id}"
 	}
 	elements := slices.Clone(k.path)
 	for i, element := range elements {
-		if element == k.jobID && element != "" || strings.ContainsAny(element, "0123456789") {
+		switch element {
+		case "", "stt", "status", "result", "files", "speech-to-text", "session", "documents", "document", "export", "custom_models", "glossaries":
+		default:
 			elements[i] = "{id}"
 		}
 	}
@@ -95,10 +97,14 @@ func (c *core) observeCallback(ctx context.Context, e webhook.Event, verdict obs
 	}
 }
 
-// rejected tells the observer of a callback that is not authentic or malformed;
-// of one that could not be stored, Deliver has told it.
+// rejected tells the observer of a callback that Deliver has not told it of.
 func (c *core) rejected(r *http.Request, err error) {
-	if rejected, ok := errors.AsType[*webhook.RejectError](err); !ok || rejected.StatusCode < http.StatusInternalServerError {
+	_, panicked := errors.AsType[*webhook.PanicError](err)
+	rejected, _ := errors.AsType[*webhook.RejectError](err)
+	switch {
+	case panicked, errors.Is(err, webhook.ErrBusy):
+		c.observeCallback(r.Context(), webhook.Event{}, observe.Failed, err)
+	case rejected.StatusCode < http.StatusInternalServerError:
 		c.observeCallback(r.Context(), webhook.Event{}, observe.Refused, err)
 	}
 }

@@ -2,8 +2,10 @@ package scriptix_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/observe"
 	"github.com/scriptix-io/scriptix-go/scriptixtest"
+	"github.com/scriptix-io/scriptix-go/webhook"
 )
 
 // recorder keeps what it is told.
@@ -57,6 +60,13 @@ func (r *recorder) Callback(_ context.Context, c observe.Callback) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.callbacks = append(r.callbacks, c)
+}
+
+// seen are the callbacks so far.
+func (r *recorder) seen() []observe.Callback {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.callbacks)
 }
 
 func TestAnObserverIsToldOfCallsJobsAndCallbacks(t *testing.T) {
@@ -166,6 +176,105 @@ func TestTheObserversContextGoesThroughTheTransport(t *testing.T) {
 
 	require.ErrorIs(t, err, scriptix.ErrNotFound)
 	assert.Equal(t, "stt.status", seen, "a span of the call is the parent of the transport's")
+}
+
+func TestAnObserverIsToldOfCallbacksThatNeverReachedTheLedger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const secret = "a secret of the test"
+		c, err := scriptix.New("k", scriptix.WithWebhook("https://jobs.example.com/hook", secret))
+		require.NoError(t, err)
+		told := new(recorder)
+		c.Observe(told)
+		deliver := func(body string) int {
+			answer := httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", strings.NewReader(body))
+			r.Header.Set(webhook.SignatureHeader, webhook.Sign(secret, []byte(body)))
+			c.WebhookHandler().ServeHTTP(answer, r)
+			return answer.Code
+		}
+		const body = `{"event":"transcription.completed","data":{"id":"stt_1"}}`
+		stop := c.OnEvent(func(context.Context, webhook.Event) error { panic("out of luck") })
+		assert.Equal(t, http.StatusServiceUnavailable, deliver(body))
+		stop()
+		require.Len(t, told.seen(), 1)
+		assert.Equal(t, observe.Failed, told.seen()[0].Verdict)
+
+		c.OnEvent(func(ctx context.Context, _ webhook.Event) error { <-ctx.Done(); return ctx.Err() })
+		var slow sync.WaitGroup
+		for range 64 {
+			slow.Go(func() { deliver(body) })
+		}
+		synctest.Wait()
+		assert.Equal(t, http.StatusServiceUnavailable, deliver(body))
+		seen := told.seen()
+		require.Len(t, seen, 2, "there was no place for the last one, and the others are not through")
+		assert.Equal(t, observe.Failed, seen[1].Verdict)
+		require.ErrorIs(t, seen[1].Err, webhook.ErrBusy)
+		slow.Wait()
+		synctest.Wait()
+		assert.Len(t, told.seen(), 66, "each once")
+	})
+}
+
+func TestARouteHoldsNoIDs(t *testing.T) {
+	t.Parallel()
+	api := httptest.NewServer(http.NotFoundHandler())
+	defer api.Close()
+	for dialect, want := range map[scriptix.Dialect][]string{
+		scriptix.DialectSTT: {
+			"/api/v3/documents/{id}", "/api/v3/documents/{id}/export", "/api/v3/stt/{id}/status", "/api/v3/stt/{id}/result",
+			"/api/v3/custom_models", "/api/v3/glossaries",
+		},
+		scriptix.DialectSession: {
+			"/api/v3/speech-to-text/session/{id}/document/{id}", "/api/v3/speech-to-text/session/{id}/result", "/api/v3/speech-to-text/session/{id}",
+			"/api/v3/speech-to-text/session/{id}/result", "/api/v3/custom_models", "/api/v3/glossaries",
+		},
+	} {
+		c, err := scriptix.New("k", scriptix.WithBaseURL(api.URL), quick, scriptix.WithDialect(dialect))
+		require.NoError(t, err)
+		told := new(recorder)
+		c.Observe(told)
+		document := scriptix.Document{JobID: "job-of-letters", ID: "doc_of_letters"}
+		_, err = c.Documents.Get(t.Context(), document)
+		require.ErrorIs(t, err, scriptix.ErrNotFound)
+		require.Error(t, c.Documents.Export(t.Context(), document, "srt", io.Discard))
+		_, err = c.STT.Status(t.Context(), document.JobID)
+		require.Error(t, err)
+		_, err = c.STT.Result(t.Context(), document.JobID)
+		require.Error(t, err)
+		for range c.Models.List(t.Context()) {
+		}
+		for range c.Glossaries.List(t.Context()) {
+		}
+		var routes []string
+		for _, call := range told.calls {
+			routes = append(routes, call.Route)
+		}
+		for _, route := range want {
+			assert.Contains(t, routes, route)
+		}
+		assert.Subset(t, want, routes)
+	}
+}
+
+func TestAnObserverIsToldOfAJobThatHadEndedWhenItWasSubmitted(t *testing.T) {
+	t.Parallel()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, `{"id":"stt_1","status":"completed"}`)
+	}))
+	defer api.Close()
+	c, err := scriptix.New("k", scriptix.WithBaseURL(api.URL))
+	require.NoError(t, err)
+	told := new(recorder)
+	c.Observe(told)
+	_, err = c.STT.Submit(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+	require.NoError(t, err)
+	_, err = c.STT.Wait(t.Context(), "stt_1")
+	require.NoError(t, err)
+	require.Len(t, told.ended, 1)
+	assert.True(t, told.ended[0].Succeeded)
 }
 
 // A client without an observer spends nothing on it.

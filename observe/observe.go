@@ -85,7 +85,7 @@ const (
 // Callback is a request that reached the webhook handler.
 type Callback struct {
 	Verdict Verdict
-	Event   string // the event's type; empty where it was refused
+	Event   string // the event's type; empty where it was refused, found no place or made the program panic
 	JobID   string // the same
 	Err     error  // why it was refused or failed
 }

@@ -147,9 +147,7 @@ func (s *Scheduler) end(r *record, job Job, at time.Duration, from origin) {
 		s.moved = true
 		s.foundEnd(s.now())
 	}
-	if from != bySubmit {
-		s.reportEnd(r, job, at)
-	}
+	s.reportEnd(r, job, at)
 	if !r.followed() {
 		s.retire(r)
 	}
