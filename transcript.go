@@ -293,7 +293,7 @@ func (r *segmentReader) word(raw json.RawMessage) (w Word, ok bool) {
 
 // named is a speaker's name, the memory of which is shared with the one before.
 func (r *segmentReader) named(raw json.RawMessage) string {
-	if len(raw) == len(r.speaker)+2 && string(raw[1:len(raw)-1]) == r.speaker {
+	if len(raw) == len(r.speaker)+2 && raw[0] == '"' && string(raw[1:len(raw)-1]) == r.speaker {
 		return r.speaker
 	}
 	r.speaker = lenient.Scalar(raw)

@@ -252,3 +252,14 @@ func TestAResultThatSaysTheJobFailedIsAPollsWord(t *testing.T) {
 	assert.Equal(t, "no speech", failed.Job.Failure)
 	assert.Equal(t, scriptix.SourcePoll, failed.Job.Source)
 }
+
+func TestASpeakerThatIsANumberIsThatNumber(t *testing.T) {
+	t.Parallel()
+	var got scriptix.Transcript
+	require.NoError(t, json.Unmarshal([]byte(`{"segments":[{"text":"a","speaker":10},{"text":"b","speaker":"0"},{"text":"c","speaker":101},{"text":"d","speaker":101}]}`), &got))
+	var speakers []string
+	for _, s := range got.Segments {
+		speakers = append(speakers, s.Speaker)
+	}
+	assert.Equal(t, []string{"10", "0", "101", "101"}, speakers)
+}
