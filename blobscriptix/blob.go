@@ -48,14 +48,14 @@ func Open(ctx context.Context, bucket *blob.Bucket, key string) scriptix.Audio {
 // bytes uploaded to the bucket anew may have another ETag, and are then paid for
 // again. It differs from the default key, so a batch should keep to one of them.
 // The error is [scriptix.ErrAudio] if the object is missing or empty or the
-// store gives no ETag.
+// store gives no strong ETag.
 func Key(ctx context.Context, bucket *blob.Bucket, key string, p scriptix.SubmitParams) (string, error) {
 	version, err := versionOf(ctx, bucket, key)
 	if err != nil {
 		return "", err
 	}
 	if version.etag == "" {
-		return "", fmt.Errorf("%w: %q: the store gives no ETag: leave Input.Key empty, so that the bytes are hashed", scriptix.ErrAudio, key)
+		return "", fmt.Errorf("%w: %q: the store gives no strong ETag: leave Input.Key empty, so that the bytes are hashed", scriptix.ErrAudio, key)
 	}
 	identity := fmt.Sprintf("scriptix blob 1\x00%d\x00%s\x00%s", version.size, version.etag, key)
 	return batch.Key(ctx, scriptix.Bytes(path.Base(key), []byte(identity)), p)
@@ -64,7 +64,7 @@ func Key(ctx context.Context, bucket *blob.Bucket, key string, p scriptix.Submit
 // version tells one content of an object from another.
 type version struct {
 	size    int64
-	etag    string // "" where the store has none
+	etag    string // a strong one; "" where the store has none
 	modTime time.Time
 }
 
@@ -79,7 +79,11 @@ func versionOf(ctx context.Context, bucket *blob.Bucket, key string) (version, e
 	if attributes.Size == 0 {
 		return version{}, fmt.Errorf("%w: %q: the object is empty", scriptix.ErrAudio, key)
 	}
-	return version{size: attributes.Size, etag: strings.TrimSpace(attributes.ETag), modTime: attributes.ModTime}, nil
+	etag := strings.TrimSpace(attributes.ETag)
+	if strings.HasPrefix(etag, "W/") {
+		etag = "" // a weak one stays the same while bytes change
+	}
+	return version{size: attributes.Size, etag: etag, modTime: attributes.ModTime}, nil
 }
 
 // equal reports whether two versions are one. An ETag decides alone, because

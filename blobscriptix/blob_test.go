@@ -7,8 +7,11 @@ import (
 	"encoding/hex"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -36,20 +39,27 @@ func stores(t *testing.T) map[string]*blob.Bucket {
 
 	server := httptest.NewServer(gofakes3.New(s3mem.New()).Server())
 	t.Cleanup(server.Close)
-	client := s3.New(s3.Options{
-		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
-	})
-	_, err = client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("calls")})
-	require.NoError(t, err)
-	remote, err := s3blob.OpenBucket(t.Context(), client, "calls", nil)
-	require.NoError(t, err)
+	remote := s3At(t, server.URL)
 
 	buckets := map[string]*blob.Bucket{"memory": memblob.OpenBucket(nil), "directory": directory, "s3": remote}
 	for _, bucket := range buckets {
 		t.Cleanup(func() { assert.NoError(t, bucket.Close()) })
 	}
 	return buckets
+}
+
+// s3At is a new bucket of a server.
+func s3At(t *testing.T, url string) *blob.Bucket {
+	t.Helper()
+	client := s3.New(s3.Options{
+		Region: "eu-west-1", BaseEndpoint: aws.String(url), UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+	})
+	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("calls")})
+	require.NoError(t, err)
+	bucket, err := s3blob.OpenBucket(t.Context(), client, "calls", nil)
+	require.NoError(t, err)
+	return bucket
 }
 
 func recording(size int) []byte {
@@ -191,6 +201,64 @@ func TestAKeyIsOfTheVersionAndTheParameters(t *testing.T) {
 			require.ErrorIs(t, err, scriptix.ErrAudio)
 		})
 	}
+}
+
+// A weak ETag says that two versions mean the same, and not that their bytes are.
+func TestAWeakETagProvesNothing(t *testing.T) {
+	t.Parallel()
+	var versions atomic.Int64
+	inner := gofakes3.New(s3mem.New()).Server()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			versions.Add(1)
+		}
+		changed := time.Date(2026, 1, 1, 0, 0, int(versions.Load()), 0, time.UTC)
+		weak := weakly{w, changed}
+		inner.ServeHTTP(weak, r)
+		weak.weaken() // an answer without a body is written only now
+	}))
+	defer server.Close()
+	bucket := s3At(t, server.URL)
+	t.Cleanup(func() { assert.NoError(t, bucket.Close()) })
+	data := recording(1 << 20)
+	require.NoError(t, bucket.WriteAll(t.Context(), "a.mp3", data, nil))
+
+	_, err := blobscriptix.Key(t.Context(), bucket, "a.mp3", scriptix.SubmitParams{Language: "en"})
+	require.ErrorIs(t, err, scriptix.ErrAudio)
+	require.ErrorContains(t, err, "ETag")
+
+	fake := scriptixtest.New(t)
+	audio := blobscriptix.Open(t.Context(), bucket, "a.mp3")
+	_, err = client(t, fake).STT.Submit(t.Context(), audio, scriptix.SubmitParams{Language: "en"})
+	require.NoError(t, err, "it is what it was")
+	data[len(data)-1]++
+	require.NoError(t, bucket.WriteAll(t.Context(), "a.mp3", data, nil))
+	_, err = client(t, fake).STT.Submit(t.Context(), audio, scriptix.SubmitParams{Language: "en"})
+	require.ErrorIs(t, err, scriptix.ErrAudio)
+	assert.Len(t, fake.Jobs(), 1)
+}
+
+// weakly is an answer as a proxy that compresses would change it.
+type weakly struct {
+	http.ResponseWriter
+	changed time.Time
+}
+
+func (w weakly) weaken() {
+	if w.Header().Get("ETag") != "" {
+		w.Header().Set("ETag", `W/"the same"`)
+		w.Header().Set("Last-Modified", w.changed.Format(http.TimeFormat))
+	}
+}
+
+func (w weakly) WriteHeader(status int) {
+	w.weaken()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w weakly) Write(p []byte) (int, error) {
+	w.weaken()
+	return w.ResponseWriter.Write(p)
 }
 
 func TestAnAudioOfABucketCanBeReadSeveralTimesAtOnce(t *testing.T) {
