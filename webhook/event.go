@@ -47,29 +47,28 @@ type Data struct {
 // unreadable field is its zero value, and an unknown event is fine with or without data. The error is [ErrPayload] if
 // the body is no JSON object, if it has no event, or if an event "transcription.*" has no data.id.
 func Parse(payload []byte) (Event, error) {
-	body, ok := object(payload)
-	if !ok {
+	body := lenient.Object(payload)
+	if body == nil {
 		return Event{}, fmt.Errorf("%w: not a JSON object", ErrPayload)
 	}
 	body = unwrap(body, "event")
 	e := Event{
-		Type:      EventType(text(body["event"])),
-		Timestamp: timestamp(body["timestamp"]),
+		Type:      EventType(lenient.Scalar(body["event"])),
+		Timestamp: lenient.Timestamp(body["timestamp"]).UTC(),
 		Raw:       bytes.Clone(payload),
 	}
 	if strings.TrimSpace(string(e.Type)) == "" {
 		return Event{}, fmt.Errorf("%w: no event", ErrPayload)
 	}
-	data, _ := object(body["data"])
-	data = unwrap(data, "id")
+	data := unwrap(lenient.Object(body["data"]), "id")
 	e.Data = Data{
 		ID:         lenient.ID(data["id"]),
-		Status:     text(data["status"]),
+		Status:     lenient.Scalar(data["status"]),
 		DocumentID: lenient.ID(data["document_id"]),
 		Duration:   seconds(data["duration_seconds"]),
-		Language:   text(data["language"]),
+		Language:   lenient.Scalar(data["language"]),
 	}
-	if strings.HasPrefix(string(e.Type), "transcription.") && strings.TrimSpace(e.Data.ID) == "" {
+	if strings.HasPrefix(string(e.Type), "transcription.") && e.Data.ID == "" {
 		return Event{}, fmt.Errorf("%w: no data.id", ErrPayload)
 	}
 	// A message beside a success is no error.
@@ -81,47 +80,17 @@ func Parse(payload []byte) (Event, error) {
 
 type fields = map[string]json.RawMessage
 
-func object(raw []byte) (fields, bool) {
-	var o fields
-	err := json.Unmarshal(lenient.JSON(raw), &o)
-	return o, err == nil && o != nil
-}
-
 // unwrap looks into the service's envelope, unless the field that is wanted stands outside it.
 func unwrap(o fields, want string) fields {
-	if text(o[want]) != "" {
-		return o
-	}
-	if inner, ok := object(o["result"]); ok {
+	if inner := lenient.Object(o["result"]); inner != nil && lenient.Scalar(o[want]) == "" {
 		return inner
 	}
 	return o
 }
 
-// text is a string's content or a number's digits, and empty for anything else.
-func text(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
-	}
-	var n json.Number
-	if json.Unmarshal(raw, &n) == nil {
-		return n.String()
-	}
-	return ""
-}
-
-func timestamp(raw json.RawMessage) time.Time {
-	t, err := time.Parse(time.RFC3339, text(raw))
-	if err != nil {
-		return time.Time{}
-	}
-	return t.UTC()
-}
-
 // seconds is zero for what is no duration: not a number, negative, or more than time.Duration holds (292 years).
 func seconds(raw json.RawMessage) time.Duration {
-	s, err := strconv.ParseFloat(strings.TrimSpace(text(raw)), 64)
+	s, err := strconv.ParseFloat(strings.TrimSpace(lenient.Scalar(raw)), 64)
 	ns := math.Round(s * float64(time.Second))
 	if err != nil || !(ns > 0 && ns < math.MaxInt64) {
 		return 0
@@ -132,22 +101,9 @@ func seconds(raw json.RawMessage) time.Duration {
 // failure is the reason that a failed job's data gives: error as a string or as an object, or a message. The object
 // is searched for a text before its code is taken.
 func failure(data fields) string {
-	if s := first(data, "error"); s != "" {
-		return s
-	}
-	if o, ok := object(data["error"]); ok {
-		if s := first(o, "message", "error_message", "issue", "detail", "error", "code"); s != "" {
-			return s
-		}
-	}
-	return first(data, "error_message", "message")
-}
-
-func first(o fields, names ...string) string {
-	for _, name := range names {
-		if s := text(o[name]); s != "" {
-			return s
-		}
-	}
-	return ""
+	reason := lenient.Object(data["error"])
+	return lenient.FirstScalar(
+		data["error"], reason["message"], reason["error_message"], reason["issue"], reason["detail"], reason["error"], reason["code"],
+		data["error_message"], data["message"],
+	)
 }

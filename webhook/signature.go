@@ -54,8 +54,8 @@ func Verify(payload []byte, signature string, secrets ...string) error {
 // nil refuse everything with [ErrNoSecret].
 type Verifier struct {
 	secrets int
-	// What is derived from the secrets is as good as they are, and a print that reflects, of a struct that holds a
-	// Verifier say, gets at unexported fields without asking Format. It cannot look into a function.
+	// What is derived from the secrets is as good as they are, and a print that reflects, for example of a struct that
+	// holds a Verifier, gets at unexported fields without asking Format. It cannot look into a function.
 	verify func(payload []byte, signature string) error
 }
 

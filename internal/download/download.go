@@ -96,7 +96,7 @@ func (f *File) Follow(ctx context.Context, transport http.RoundTripper, userAgen
 		return errors.New("the link to the file cannot be used")
 	}
 	req.Header = http.Header{"User-Agent": {userAgent}, "Accept-Encoding": {"identity"}}
-	plain := http.Client{Transport: quiet{transport}, CheckRedirect: followOnce}
+	plain := http.Client{Transport: checkedLocation{transport}, CheckRedirect: followOnce}
 	resp, err := plain.Do(req)
 	if err != nil {
 		if cause := watchdog.Stalled(ctx); cause != nil {
@@ -124,12 +124,12 @@ func followOnce(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// quiet takes out a Location that is no URL, because http.Client's error would
+// checkedLocation takes out a Location that is no URL, because http.Client's error would
 // quote it.
-type quiet struct{ http.RoundTripper }
+type checkedLocation struct{ http.RoundTripper }
 
-func (q quiet) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := q.RoundTripper.RoundTrip(req)
+func (c checkedLocation) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(req)
 	if err == nil && resp != nil {
 		if _, unusable := url.Parse(resp.Header.Get("Location")); unusable != nil {
 			resp.Header.Del("Location")

@@ -256,7 +256,7 @@ func (o *objectScanner) scan(piece []byte, offset int) {
 				o.end = offset + i + 1
 				return
 			}
-		case o.depth == 0 && b > ' ' && b != 0xef && b != 0xbb && b != 0xbf: // but for a byte order mark
+		case o.depth == 0 && b > ' ' && b != 0xef && b != 0xbb && b != 0xbf: // a byte order mark may stand before it
 			o.none = true
 			return
 		}

@@ -11,7 +11,7 @@ import (
 // Waiting is a job that somebody waits for.
 type Waiting struct {
 	JobID     string
-	Since     time.Time // it was submitted; when it was first heard of, if that is not known
+	Since     time.Time // it was submitted; when it first became known here, if that is not known
 	LastAsked time.Time // zero: never
 	Next      time.Time // when it is asked about at the earliest
 	Reason    string    // what Next waits for
