@@ -243,9 +243,11 @@ func TestARouteHoldsNoIDs(t *testing.T) {
 		require.Error(t, err)
 		_, err = c.STT.Result(t.Context(), document.JobID)
 		require.Error(t, err)
-		for range c.Models.List(t.Context()) {
+		for _, err := range c.Models.List(t.Context()) {
+			require.ErrorIs(t, err, scriptix.ErrNotFound)
 		}
-		for range c.Glossaries.List(t.Context()) {
+		for _, err := range c.Glossaries.List(t.Context()) {
+			require.ErrorIs(t, err, scriptix.ErrNotFound)
 		}
 		var routes []string
 		for _, call := range told.calls {

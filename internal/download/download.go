@@ -15,6 +15,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/audio"
@@ -65,7 +66,7 @@ func (f *File) Copy(answer io.Reader) error {
 
 // mayBeginJSON reports whether an object, a blank or a byte order mark begins
 // with b. All else is a file, of which no more than a byte is awaited.
-func mayBeginJSON(b byte) bool { return bytes.IndexByte([]byte("{ \t\r\n\xef\xfe\xff"), b) >= 0 }
+func mayBeginJSON(b byte) bool { return strings.IndexByte("{ \t\r\n\xef\xfe\xff", b) >= 0 }
 
 // pour writes a body out, as far as a file may go.
 func (f *File) pour(body *bufio.Reader) error {
