@@ -44,13 +44,13 @@ var edges = map[string][]string{
 	"internal/lenient":   {},
 	"internal/dialect":   {"internal/lenient"},
 	"internal/hint":      {"internal/lenient"},
-	"internal/download":  {"internal/audio", "internal/dialect", "internal/redact"},
+	"internal/download":  {"internal/audio", "internal/dialect", "internal/redact", "internal/transport"},
 	"internal/step":      {".", "batch/ledger", "internal/lenient"},
 	"batch":              {".", "webhook", "budget", "internal/step", "batch/ledger", "batch/internal/boltledger"},
 	"batch/ledger":       {},
 	"batch/ledgertest":   {"batch", "batch/ledger"},
 
-	"internal/httpsource":       {},
+	"internal/httpsource":       {"internal/transport"},
 	"batch/internal/boltledger": {"batch/ledger", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors"},
 }
 

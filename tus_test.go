@@ -1,6 +1,8 @@
 package scriptix_test
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -564,4 +566,35 @@ func randomFault(r *rand.Rand) scriptixtest.Fault {
 		f.BodyStall, f.Delay = time.Duration(r.IntN(2))*4*time.Minute, time.Duration(r.IntN(700))*time.Second
 	}
 	return f
+}
+
+// changing reads a recording, and says with its last bytes that it has changed.
+type changing struct{ *bytes.Reader }
+
+func (c changing) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if c.Len() == 0 {
+		err = errors.New("it has changed")
+	}
+	return n, err
+}
+
+func (changing) Close() error { return nil }
+
+func TestAnErrorThatComesWithTheLastBytesMakesNoJob(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]scriptix.SubmitOption{"a form": nil, "a resumable upload": {scriptix.Resumable()}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := newFake(t)
+			data := makeWAV(10 * time.Second)
+			audio := scriptix.Opener("a.wav", int64(len(data)), func(_ context.Context, offset int64) (io.ReadCloser, error) {
+				return changing{bytes.NewReader(data[offset:])}, nil
+			})
+			_, err := newClient(t, fake, quick).STT.Submit(t.Context(), audio, scriptix.SubmitParams{Language: "en"}, opts...)
+			require.ErrorIs(t, err, scriptix.ErrAudio)
+			require.ErrorContains(t, err, "it has changed")
+			assert.Empty(t, fake.Jobs())
+		})
+	}
 }

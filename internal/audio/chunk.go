@@ -169,8 +169,8 @@ func (c *chunk) Read(p []byte) (int, error) {
 	n, err := c.src.Read(p[:min(int64(len(p)), c.end-c.at)])
 	c.proof.add(p[:n])
 	at, size := c.at+int64(n), c.part.Began.Size
-	if at < c.end && err != nil {
-		if errors.Is(err, io.EOF) {
+	if ended := errors.Is(err, io.EOF); err != nil && (at < c.end || !ended) {
+		if ended {
 			err = fmt.Errorf("changed while it was sent: %d bytes were announced and it ended after %d", size, at)
 		}
 		return 0, c.part.Audio.Fault(err)

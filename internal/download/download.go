@@ -21,6 +21,7 @@ import (
 	"github.com/scriptix-io/scriptix-go/internal/audio"
 	"github.com/scriptix-io/scriptix-go/internal/dialect"
 	"github.com/scriptix-io/scriptix-go/internal/redact"
+	"github.com/scriptix-io/scriptix-go/internal/transport"
 )
 
 const (
@@ -85,7 +86,7 @@ func (f *File) pour(body *bufio.Reader) error {
 
 // Follow fetches the file from where its link leads. It ends when nothing moves
 // for the idle time.
-func (f *File) Follow(ctx context.Context, transport http.RoundTripper, userAgent string, idle time.Duration) error {
+func (f *File) Follow(ctx context.Context, rt http.RoundTripper, userAgent string, idle time.Duration) error {
 	target, err := url.Parse(f.Link)
 	if err != nil || target.Scheme != "https" || target.Hostname() == "" || target.User != nil {
 		return errors.New("the link to the file is no https URL")
@@ -97,7 +98,7 @@ func (f *File) Follow(ctx context.Context, transport http.RoundTripper, userAgen
 		return errors.New("the link to the file cannot be used")
 	}
 	req.Header = http.Header{"User-Agent": {userAgent}, "Accept-Encoding": {"identity"}}
-	plain := http.Client{Transport: checkedLocation{transport}, CheckRedirect: followOnce}
+	plain := http.Client{Transport: transport.Settled(rt), CheckRedirect: followOnce}
 	resp, err := plain.Do(req)
 	if err != nil {
 		if cause := watchdog.Stalled(ctx); cause != nil {
@@ -123,18 +124,4 @@ func followOnce(req *http.Request, via []*http.Request) error {
 	}
 	req.Header.Del("Referer")
 	return nil
-}
-
-// checkedLocation takes out a Location that is no URL, because http.Client's error would
-// quote it.
-type checkedLocation struct{ http.RoundTripper }
-
-func (c checkedLocation) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := c.RoundTripper.RoundTrip(req)
-	if err == nil && resp != nil {
-		if _, unusable := url.Parse(resp.Header.Get("Location")); unusable != nil {
-			resp.Header.Del("Location")
-		}
-	}
-	return resp, err
 }

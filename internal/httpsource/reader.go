@@ -1,6 +1,7 @@
 package httpsource
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,6 +22,8 @@ type reader struct {
 	at     int64
 	tries  int // in a row that brought nothing
 	done   bool
+
+	failure error // of the confirmation, once done
 }
 
 // From reads the recording from an offset on, until ctx ends. A connection that
@@ -86,7 +89,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	}
 	for {
 		if r.done {
-			return 0, io.EOF
+			return 0, cmp.Or(r.failure, io.EOF)
 		}
 		if err := r.connect(); err != nil {
 			return 0, err
@@ -101,8 +104,11 @@ func (r *reader) Read(p []byte) (int, error) {
 		case size >= 0 && r.at > size:
 			return 0, r.source.refuse("it is longer than its server said")
 		case r.at == size, size < 0 && errors.Is(err, io.EOF):
-			r.done = true
-			return n, r.settled()
+			r.done, r.failure = true, r.settled()
+			if r.failure != nil {
+				return 0, r.failure
+			}
+			return n, nil
 		case err == nil:
 			return n, nil
 		}

@@ -20,10 +20,9 @@ func TestTheSignatureOfALocatorIsNotSentToWhereItRedirects(t *testing.T) {
 	first := httptest.NewTLSServer(http.RedirectHandler(second.URL+"/a.wav", http.StatusFound))
 	t.Cleanup(first.Close)
 	opener := New(Options{AllowPrivate: true})
-	transport, _ := opener.client.Transport.(*http.Transport)
-	transport.TLSClientConfig = first.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // httptest's
+	opener.connections.TLSClientConfig = first.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // httptest's
 	_, err := opener.Open(t.Context(), first.URL+"/a.wav?X-Signature=secret")
 	require.NoError(t, err)
 	assert.Empty(t, (<-seen).Get("Referer"))
-	transport.CloseIdleConnections()
+	opener.Close()
 }

@@ -33,6 +33,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/scriptix-io/scriptix-go/internal/transport"
 )
 
 // RefusedError is a source that is not read, however often it is tried.
@@ -56,9 +58,10 @@ var errCut = errors.New("its server ended the connection before the end of the r
 
 // Opener opens sources. It is safe for concurrent use.
 type Opener struct {
-	client *http.Client
-	pause  time.Duration // before a broken connection is taken up for the first time
-	stall  time.Duration // without a byte, after which a connection counts as broken
+	connections *http.Transport
+	client      *http.Client
+	pause       time.Duration // before a broken connection is taken up for the first time
+	stall       time.Duration // without a byte, after which a connection counts as broken
 }
 
 const maxRedirects = 5
@@ -77,19 +80,20 @@ func New(options Options) *Opener {
 		// The address is looked at when it is dialed, because a name may lead elsewhere by then.
 		dialer.Control = func(_, address string, _ syscall.RawConn) error { return checkPublic(address) }
 	}
-	transport := &http.Transport{
+	connections := &http.Transport{
 		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: 30 * time.Second, ResponseHeaderTimeout: time.Minute,
 		IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 4, DisableCompression: true,
 	}
 	if options.Roots != nil {
-		transport.TLSClientConfig = &tls.Config{RootCAs: options.Roots, MinVersion: tls.VersionTLS12}
+		connections.TLSClientConfig = &tls.Config{RootCAs: options.Roots, MinVersion: tls.VersionTLS12}
 	}
-	return &Opener{&http.Client{Transport: transport, CheckRedirect: checkRedirect}, cmp.Or(options.Pause, 500*time.Millisecond), time.Minute}
+	client := &http.Client{Transport: transport.Settled(connections), CheckRedirect: checkRedirect}
+	return &Opener{connections, client, cmp.Or(options.Pause, 500*time.Millisecond), time.Minute}
 }
 
 // Close closes the connections that are kept.
-func (o *Opener) Close() { o.client.CloseIdleConnections() }
+func (o *Opener) Close() { o.connections.CloseIdleConnections() }
 
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	first := shown(via[0].URL)
@@ -191,7 +195,7 @@ func (s *Source) from(ctx context.Context, offset int64) (io.ReadCloser, error) 
 	if err != nil {
 		return nil, err
 	}
-	if versionOf(answer) != s.pinned {
+	if !s.unchanged(answer) {
 		return nil, errors.Join(s.refuse("it changed after it was opened"), answer.Body.Close())
 	}
 	if answer.StatusCode == http.StatusPartialContent && !beginsAt(answer, offset) {
@@ -211,14 +215,19 @@ func (s *Source) confirm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := versionOf(answer)
-	if now.size < 0 {
-		now.size = s.pinned.size // a part need not tell
-	}
-	if now != s.pinned {
+	if !s.unchanged(answer) {
 		err = s.refuse("it changed while it was read")
 	}
 	return errors.Join(err, answer.Body.Close())
+}
+
+// unchanged reports whether an answer is of the pinned version.
+func (s *Source) unchanged(answer *http.Response) bool {
+	now := versionOf(answer)
+	if now.size < 0 && answer.StatusCode == http.StatusPartialContent {
+		now.size = s.pinned.size // a part need not tell the size of the whole
+	}
+	return now == s.pinned
 }
 
 // get makes one request. Which failures last is decided here.

@@ -63,8 +63,7 @@ func (s *fileServer) last() http.Header {
 func trusting(t *testing.T, server *httptest.Server, allowPrivate bool) (*Opener, *http.Transport) {
 	t.Helper()
 	o := New(Options{AllowPrivate: allowPrivate, Pause: time.Microsecond})
-	transport, ok := o.client.Transport.(*http.Transport)
-	require.True(t, ok)
+	transport := o.connections
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // it is httptest's
@@ -195,10 +194,16 @@ func TestASourceOfWhichAPartDoesNotTellTheSizeIsReadAllTheSame(t *testing.T) {
 	t.Parallel()
 	o, locator := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"v1"`)
-		if strings.HasPrefix(r.Header.Get("Range"), "bytes=0-") {
+		switch asked := r.Header.Get("Range"); {
+		case strings.HasPrefix(asked, "bytes=0-"):
 			w.Header().Set("Content-Range", "bytes 0-0/*")
 			w.WriteHeader(http.StatusPartialContent)
 			_, _ = io.WriteString(w, "0")
+			return
+		case asked == "bytes=4-":
+			w.Header().Set("Content-Range", "bytes 4-9/*")
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = io.WriteString(w, "456789")
 			return
 		}
 		_, _ = io.WriteString(w, "0123456789")
@@ -208,6 +213,9 @@ func TestASourceOfWhichAPartDoesNotTellTheSizeIsReadAllTheSame(t *testing.T) {
 	text, err := read(t.Context(), source, 0)
 	require.NoError(t, err)
 	assert.Equal(t, "0123456789", text)
+	text, err = read(t.Context(), source, 4)
+	require.NoError(t, err)
+	assert.Equal(t, "456789", text)
 }
 
 func TestRedirectsAreFollowedToHTTPSAlone(t *testing.T) {
@@ -230,6 +238,17 @@ func TestRedirectsAreFollowedToHTTPSAlone(t *testing.T) {
 			requireRefused(t, err, c.refused)
 		})
 	}
+}
+
+func TestALocationThatIsNoURLIsNotQuoted(t *testing.T) {
+	t.Parallel()
+	o, locator := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "https://store.example:port/f?sig=s3cret")
+		w.WriteHeader(http.StatusFound)
+	})
+	_, err := o.Open(t.Context(), locator)
+	requireRefused(t, err, "302")
+	assert.NotContains(t, err.Error(), "s3cret")
 }
 
 func TestPrivateAddressesAreRefusedUnlessAllowed(t *testing.T) {

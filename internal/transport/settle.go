@@ -27,3 +27,18 @@ func Settle(resp *http.Response) error {
 	}
 	return nil
 }
+
+// Settled settles every answer of a transport. It is for an http.Client of our
+// own, whose error would quote a Location that it cannot parse, with the
+// signature that it may hold.
+func Settled(rt http.RoundTripper) http.RoundTripper { return settled{rt} }
+
+type settled struct{ inner http.RoundTripper }
+
+func (s settled) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := s.inner.RoundTrip(req)
+	if err == nil {
+		err = Settle(resp)
+	}
+	return resp, err
+}
