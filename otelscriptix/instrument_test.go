@@ -1,6 +1,7 @@
 package otelscriptix_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -83,8 +84,8 @@ func (w watched) metrics(t *testing.T) map[string]int64 {
 	return points
 }
 
-func named(spans []trace.ReadOnlySpan, name string) []trace.ReadOnlySpan {
-	var found []trace.ReadOnlySpan
+func named[S trace.ReadOnlySpan](spans []S, name string) []S {
+	var found []S
 	for _, span := range spans {
 		if span.Name() == name {
 			found = append(found, span)
@@ -184,6 +185,27 @@ func TestPollsAreCountedAndAJobThatNobodyEndsIsEndedByStop(t *testing.T) {
 		require.Len(t, named(w.spans.Ended(), "scriptix job"), 1)
 		w.stop()
 		assert.Len(t, named(w.spans.Ended(), "scriptix job"), 2, "the other one is not left open")
+	})
+}
+
+func TestAnUploadThatIsTakenUpAfterItsEndOpensNoSecondSpan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t)
+		var token string
+		created := scriptix.OnUploadCreated(func(_ context.Context, upload string) error {
+			token = upload
+			return nil
+		})
+		audio, p := scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"}
+		job, err := w.client.STT.Submit(t.Context(), audio, p, scriptix.Resumable(), created)
+		require.NoError(t, err)
+		again, err := w.client.STT.Submit(t.Context(), audio, p, scriptix.ResumeUpload(token))
+		require.NoError(t, err)
+		require.Equal(t, job.ID, again.ID)
+		w.stop()
+		assert.Len(t, named(w.spans.Started(), "scriptix job"), 1)
+		assert.Len(t, named(w.spans.Ended(), "scriptix job"), 1)
 	})
 }
 

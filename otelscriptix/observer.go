@@ -98,12 +98,15 @@ func errorType(a observe.Answer) string {
 	return "_OTHER"
 }
 
-// Submitted begins the span of a job. Its parent is the span that the recording
-// was submitted in.
+// Submitted begins the span of a job, unless an upload was only taken up again.
+// Its parent is the span that the recording was submitted in.
 func (o *observer) Submitted(ctx context.Context, s observe.Submitted) {
-	_, span := o.tracer.Start(ctx, "scriptix job", trace.WithTimestamp(s.At), trace.WithAttributes(attribute.String("scriptix.job.id", s.JobID)))
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if _, known := o.jobs[s.JobID]; known {
+		return
+	}
+	_, span := o.tracer.Start(ctx, "scriptix job", trace.WithTimestamp(s.At), trace.WithAttributes(attribute.String("scriptix.job.id", s.JobID)))
 	if len(o.jobs) >= mostJobs {
 		span.AddEvent("not followed: too many jobs are open")
 		span.End()
