@@ -176,8 +176,8 @@ func (c *chunk) Read(p []byte) (int, error) {
 		return 0, c.part.Audio.Fault(err)
 	}
 	if at == size {
-		if c.src.more() {
-			return 0, c.part.Audio.Fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", at))
+		if err := c.src.ended(size); err != nil {
+			return 0, c.part.Audio.Fault(err)
 		}
 		if err := c.proof.conclude(c.ctx, c.part.Audio, c.src); err != nil {
 			return 0, err

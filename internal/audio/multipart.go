@@ -168,22 +168,32 @@ func (e *exact) Read(p []byte) (int, error) {
 
 // end is reached when all announced bytes were read.
 func (e *exact) end() error {
-	if e.src.size >= 0 && e.src.more() {
-		return e.audio.Fault(fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", e.src.size))
+	if e.src.size >= 0 {
+		if err := e.src.ended(e.src.size); err != nil {
+			return e.audio.Fault(err)
+		}
 	}
 	return e.proof.conclude(e.ctx, e.audio, e.src)
 }
 
-// more reports whether a source that was read to its announced end goes on.
-func (s *source) more() bool {
+// ended fails when a source that was read to its announced end goes on, or has an
+// error there instead of io.EOF, such as a checksum that does not match.
+func (s *source) ended(announced int64) error {
+	more := false
 	switch {
 	case s.grown != nil:
-		return s.grown()
+		more = s.grown()
 	case s.foreign:
-		n, _ := io.ReadFull(s, make([]byte, 1))
-		return n > 0
+		n, err := io.ReadFull(s, make([]byte, 1))
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		more = n > 0
 	}
-	return false
+	if more {
+		return fmt.Errorf("changed while it was sent: it holds more than the %d bytes announced", announced)
+	}
+	return nil
 }
 
 // sniff returns the media type by extension, else by the first bytes. It fails
