@@ -59,10 +59,10 @@ func Submission(mediaURL, filename string, fields url.Values, c Callback) []byte
 		document["filename"] = filename
 	}
 	for name, values := range fields {
-		value := any(strings.Join(values, ","))
-		switch value {
-		case "true", "false":
-			value = value == "true"
+		text := strings.Join(values, ",")
+		value := any(text)
+		if text == "true" || text == "false" {
+			value = text == "true"
 		}
 		if name == "document_type" {
 			document[name] = value

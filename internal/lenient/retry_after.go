@@ -1,5 +1,3 @@
-// Package lenient reads what comes from outside as it is meant, not as it ought
-// to be written.
 package lenient
 
 import (
@@ -9,9 +7,9 @@ import (
 	"time"
 )
 
-// RetryAfter reads seconds, of which a fraction rounds up, or a date, relative to now when that is not
-// zero. What is negative, or no time at all, is not ok; what is absurd is a
-// year.
+// RetryAfter reads a number of seconds, of which a fraction rounds up, or a date,
+// relative to now unless that is zero. What is negative, or no time at all, is not
+// ok; what is absurd is a year.
 func RetryAfter(value string, now time.Time) (time.Duration, bool) {
 	const most = 365 * 24 * time.Hour
 	value = strings.TrimSpace(value)

@@ -53,5 +53,5 @@ func (e Erasure) Settle(r ledger.Record, now time.Time) (ledger.Record, Verdict)
 	if e.tries+1 >= maxFetches {
 		return r, Verdict{Then: Interrupt, Err: e.Err}
 	}
-	return r, Verdict{Then: Again, After: Fetched{tries: e.tries}.wait()}
+	return r, Verdict{Then: Again, After: waitAfter(e.tries)}
 }

@@ -74,7 +74,7 @@ func (f Fetched) Settle(r ledger.Record, now time.Time) (ledger.Record, Verdict)
 	case errors.Is(f.Err, scriptix.ErrForbidden), errors.Is(f.Err, scriptix.ErrQuota), f.tries+1 >= maxFetches:
 		return r, Verdict{Then: Interrupt, Err: f.Err}
 	}
-	return r, Verdict{Then: Again, After: f.wait()}
+	return r, Verdict{Then: Again, After: waitAfter(f.tries)}
 }
 
 // whole reports whether an answer that could not be read is JSON from its start to
@@ -84,10 +84,10 @@ func (f Fetched) whole() bool {
 	return ok && json.Valid(e.RawBody())
 }
 
-// wait grows by half with each try.
-func (f Fetched) wait() time.Duration {
+// waitAfter is the wait after so many tries. It grows by half with each.
+func waitAfter(tries int) time.Duration {
 	wait := firstWait
-	for range min(f.tries, 20) {
+	for range min(tries, 20) {
 		wait = min(wait*3/2, maxWait)
 	}
 	return wait
