@@ -166,7 +166,7 @@ func (t *Transcript) read(data []byte) (resultHead, error) {
 			t.Speakers = append(t.Speakers, speaker)
 		}
 	})
-	return resultHead{status: Status(lenient.Text(top["status"])), text: found && (!lost || t.spoken())}, nil
+	return resultHead{status: Status(strings.TrimSpace(lenient.Text(top["status"]))), text: found && (!lost || t.spoken())}, nil
 }
 
 // spoken reports whether there is any text.

@@ -121,6 +121,7 @@ func TestATranscriptIsReadTolerantly(t *testing.T) {
 		{"times that are no times", `{"segments":[{"words":[{"word":"Hi","start":null,"end":"NaN"}]}]}`, scriptix.Transcript{Segments: words(0, 0)}},
 		{"times beyond all measure", `{"segments":[{"words":[{"word":"Hi","start":-1,"end":1e300}]}]}`, scriptix.Transcript{Segments: words(-time.Second, most)}},
 		{"nothing was said", `{"status":"completed","transcript":"","segments":[]}`, scriptix.Transcript{Segments: []scriptix.Segment{}}},
+		{"a status between blanks", `{"status":" completed\n","transcript":"","segments":[]}`, scriptix.Transcript{Segments: []scriptix.Segment{}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

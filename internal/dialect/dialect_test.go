@@ -119,6 +119,15 @@ func TestResultsThatAreNoListOfObjectsAreRefused(t *testing.T) {
 	require.Error(t, err, "an integer status says nothing")
 }
 
+func TestAStatusIsReadWithoutTheBlanksAroundIt(t *testing.T) {
+	t.Parallel()
+	session, err := dialect.ReadSession([]byte(`{"session_id":"s","status":" completed\n"}`))
+	require.NoError(t, err)
+	assert.Equal(t, "completed", session.Status)
+	_, err = dialect.ReadSession([]byte(`{"session_id":"s","status":" "}`))
+	require.Error(t, err)
+}
+
 func TestChannelsBecomeSpeakersInOrderOfTime(t *testing.T) {
 	t.Parallel()
 	result, err := read(`{"result":{"status":"done","results":[

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/scriptix-io/scriptix-go/internal/lenient"
@@ -43,7 +44,7 @@ func ReadSession(data []byte) (Session, error) {
 func session(top map[string]json.RawMessage) (Session, error) {
 	s := Session{
 		ID:         lenient.ID(top["session_id"]),
-		Status:     lenient.Text(top["status"]),
+		Status:     strings.TrimSpace(lenient.Text(top["status"])),
 		DocumentID: lenient.ID(lenient.Object(top["document"])["id"]),
 		Language:   lenient.Text(top["language"]),
 		Duration:   max(lenient.Seconds(top["duration"]), 0),
