@@ -11,8 +11,8 @@ import (
 // TokenParam is the parameter of the callback URL's query that names the record.
 const TokenParam = "scriptix_token"
 
-// WithToken puts a record's token into a callback URL, behind the query it has.
-func WithToken(callback, token string) (string, error) {
+// withToken puts a record's token into a callback URL, behind the query it has.
+func withToken(callback, token string) (string, error) {
 	u, err := url.Parse(callback)
 	if err != nil {
 		return "", errors.New("batch: the callback URL cannot be parsed") // its text may hold a secret

@@ -47,7 +47,7 @@ func (u *Upload) submit(ctx context.Context, r ledger.Record) (*scriptix.Job, er
 	params := u.Params
 	if params.WebhookURL != "" {
 		var err error
-		if params.WebhookURL, err = WithToken(params.WebhookURL, r.Token); err != nil {
+		if params.WebhookURL, err = withToken(params.WebhookURL, r.Token); err != nil {
 			return nil, &scriptix.Error{Op: "stt.submit", Err: fmt.Errorf("%w: %w", scriptix.ErrInvalid, err)}
 		}
 	}
