@@ -180,6 +180,9 @@ func (t *transcription) followed(task execTask, err error, interrupted bool) {
 		t.execFailed++
 	}
 	t.mu.Unlock()
+	if interrupted && t.watched.quiet(batch.State(line.State)) {
+		return // thousands may have waited for their turn
+	}
 	t.tell(line, why)
 }
 

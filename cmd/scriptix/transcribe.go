@@ -72,7 +72,8 @@ With --listen and --webhook-url the service calls back; without, jobs are polled
 
 Examples:
   scriptix transcribe calls/ --language en --diarization --out transcripts
-  scriptix transcribe calls/ --out transcripts --dry-run`
+  scriptix transcribe calls/ --out transcripts --dry-run
+  scriptix transcribe --watch /srv/recordings --language en --out transcripts --exec 'upload --to archive'`
 }
 
 // Run transcribes recordings and writes their transcripts.
