@@ -64,6 +64,11 @@ func TestEverySourceArrivesWhole(t *testing.T) {
 
 			_, err := c.STT.Submit(t.Context(), tt.audio, scriptix.SubmitParams{Language: "en"})
 
+			if !tt.wantKnown && !variantOf(t).dialect.SignedCallbacks() {
+				require.ErrorIs(t, err, scriptix.ErrInvalid, "an upload needs a length")
+				assert.Empty(t, fake.Requests())
+				return
+			}
 			require.NoError(t, err)
 			require.Len(t, fake.Jobs(), 1)
 			job := fake.Jobs()[0]
@@ -72,7 +77,7 @@ func TestEverySourceArrivesWhole(t *testing.T) {
 			assert.Equal(t, tt.wantName, job.FileName)
 			assert.Equal(t, tt.wantName, tt.audio.Name())
 			assert.Equal(t, "audio/wav", job.ContentType)
-			assert.Equal(t, tt.wantKnown, fake.Requests()[0].Header.Get("Content-Length") != "")
+			assert.Equal(t, tt.wantKnown, sent(t, fake)[0].Header.Get("Content-Length") != "")
 		})
 	}
 }
@@ -164,15 +169,19 @@ func TestAudioThatChangesWhileItIsSentMakesNoJob(t *testing.T) {
 		name  string
 		audio scriptix.Audio
 		want  string
+		once  bool // it has no length
 	}{
-		{"it is shorter than announced", scriptix.Opener("a.wav", int64(len(long))+1, openBytes(long)), "were announced and it ended after"},
-		{"it is longer than announced", scriptix.Opener("a.wav", int64(len(long))-1, openBytes(long)), "holds more than the"},
-		{"reading it fails", scriptix.Opener("a.wav", int64(len(long)), failing), "the disk is broken"},
-		{"reading it once fails", scriptix.Reader("a.wav", io.MultiReader(bytes.NewReader(long), iotest.ErrReader(errBroken))), "the disk is broken"},
-		{"the file shrinks", scriptix.FileFS(lyingFS{fstest.MapFS{"a.wav": {Data: long}}, +10}, "a.wav"), "were announced and it ended after"},
-		{"the file grows", scriptix.FileFS(lyingFS{fstest.MapFS{"a.wav": {Data: long}}, -10}, "a.wav"), "holds more than the"},
+		{"it is shorter than announced", scriptix.Opener("a.wav", int64(len(long))+1, openBytes(long)), "were announced and it ended after", false},
+		{"it is longer than announced", scriptix.Opener("a.wav", int64(len(long))-1, openBytes(long)), "holds more than the", false},
+		{"reading it fails", scriptix.Opener("a.wav", int64(len(long)), failing), "the disk is broken", false},
+		{"reading it once fails", scriptix.Reader("a.wav", io.MultiReader(bytes.NewReader(long), iotest.ErrReader(errBroken))), "the disk is broken", true},
+		{"the file shrinks", scriptix.FileFS(lyingFS{fstest.MapFS{"a.wav": {Data: long}}, +10}, "a.wav"), "were announced and it ended after", false},
+		{"the file grows", scriptix.FileFS(lyingFS{fstest.MapFS{"a.wav": {Data: long}}, -10}, "a.wav"), "holds more than the", false},
 	}
 	for _, tt := range tests {
+		if tt.once && !variantOf(t).dialect.SignedCallbacks() {
+			continue // an upload needs a length
+		}
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			fake := newFake(t)
@@ -185,7 +194,7 @@ func TestAudioThatChangesWhileItIsSentMakesNoJob(t *testing.T) {
 			require.ErrorContains(t, err, "a.wav")
 			require.NotErrorIs(t, err, scriptix.ErrUnknownOutcome)
 			assert.Empty(t, fake.Jobs())
-			assert.LessOrEqual(t, len(fake.Requests()), 1, "a local failure is not repeated")
+			assert.LessOrEqual(t, len(requestsTo(fake, scriptixtest.Submit))+len(requestsTo(fake, scriptixtest.FilesPatch)), 1, "a local failure is not repeated")
 		})
 	}
 }

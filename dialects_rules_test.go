@@ -123,6 +123,10 @@ func TestInEachDialect(t *testing.T) {
 		{"TestAResultThatNeverComesIsWaitedForUntilTheContextEnds", TestAResultThatNeverComesIsWaitedForUntilTheContextEnds, files},
 		{"TestAnAnswerForWhichThereIsNoRoomIsGivenUp", TestAnAnswerForWhichThereIsNoRoomIsGivenUp, files},
 		{"TestNewUploadSharesItsConnectionWithNothing", TestNewUploadSharesItsConnectionWithNothing, files},
+		{"TestEverySourceArrivesWhole", TestEverySourceArrivesWhole, files},
+		{"TestAudioThatChangesWhileItIsSentMakesNoJob", TestAudioThatChangesWhileItIsSentMakesNoJob, files},
+		{"TestUploadsGoOverHTTP1WhateverTheClientIsUsedFor", TestUploadsGoOverHTTP1WhateverTheClientIsUsedFor, files},
+		{"TestTranscriptsOnATightPlanComeWithoutARefusal", TestTranscriptsOnATightPlanComeWithoutARefusal, urls},
 	}
 	for _, v := range sessions() {
 		t.Run(v.name, func(t *testing.T) {

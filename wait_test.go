@@ -29,7 +29,7 @@ func TestTranscriptsOnATightPlanComeWithoutARefusal(t *testing.T) {
 		var all sync.WaitGroup
 		for range jobs {
 			all.Go(func() {
-				_, err := c.STT.Transcribe(t.Context(), scriptix.Bytes("a.wav", wav), scriptix.SubmitParams{Language: "en"})
+				_, err := c.STT.Transcribe(t.Context(), sourceOf(t, wav), scriptix.SubmitParams{Language: "en"})
 				assert.NoError(t, err)
 			})
 		}
