@@ -287,9 +287,11 @@ func crashingBatch(t *testing.T, text string) {
 	socket, err := net.FileListener(os.NewFile(3, "callbacks"))
 	require.NoError(t, err)
 	server := &http.Server{Handler: c.WebhookHandler(), ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(socket) }()
 
 	in := func(yield func(batch.Input) bool) {
+		// Run is there by now. A callback that came before it would be known to a process alone that is about to be killed,
+		// and its job be found by a poll, minutes later.
+		go func() { _ = server.Serve(socket) }()
 		for n := range spec.Recordings {
 			if !yield(batch.Input{Audio: scriptix.Bytes(fmt.Sprintf("%04d.wav", n), audioOf(n)), Params: english}) {
 				return

@@ -339,9 +339,11 @@ func killedBatch(t *testing.T, k killing) {
 	socket, err := net.FileListener(os.NewFile(3, "callbacks"))
 	require.NoError(t, err)
 	server := &http.Server{Handler: c.WebhookHandler(), ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(socket) }()
 
 	in := func(yield func(batch.Input) bool) {
+		// Run is there by now. A callback that came before it would be known to a process alone that is about to be killed,
+		// and its job be found by a poll, minutes later.
+		go func() { _ = server.Serve(socket) }()
 		for n := range k.Recordings {
 			if !yield(batch.Input{Audio: scriptix.Bytes(killName(n), killAudio(n)), Params: english}) {
 				return
