@@ -267,7 +267,7 @@ func (a attempt) read(watchdog *audio.Watchdog, resp *http.Response) (r received
 		r.err = nil // half a refusal is one
 	}
 	r.place.Keep(int64(len(r.body.Raw)))
-	r.whole = x.sent.Seal()
+	r.whole = x.whole()
 	_ = resp.Body.Close()
 	return r
 }

@@ -166,7 +166,7 @@ func (x *exchange) lost(err error) verdict {
 		// net/http reports a failed read as if the network had failed.
 		return verdict{err: x.fail(local)}
 	}
-	whole := x.sent.Seal()
+	whole := x.whole()
 	ended := x.ctx.Err() != nil
 	if ended {
 		cause := ctxError(x.ctx)
@@ -231,6 +231,11 @@ func (x *exchange) accepted(resp *http.Response) verdict {
 	}
 	return verdict{err: e, again: !ended && !lenient.Final(err) && x.call.to == nil}
 }
+
+// whole ends the attempt's sending and reports whether all of the body may be at
+// the service: it was handed over, and the kernel is not known to have refused
+// the end of it.
+func (x *exchange) whole() bool { return x.sent.Seal() && !x.conn.Refused() }
 
 // canReopen reports whether the body can go out again: a Reader of which a byte
 // was given away cannot.

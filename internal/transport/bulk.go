@@ -101,19 +101,39 @@ var errHandshake = errors.New("TLS handshake timeout")
 // bulkConn is a connection on which a body goes out in large pieces.
 type bulkConn struct {
 	net.Conn
+	refusal
 	buf []byte
 }
 
 // ReadFrom sends a body: net/http calls it instead of Write where it exists.
 func (c *bulkConn) ReadFrom(r io.Reader) (int64, error) {
 	c.buf = grow(c.buf, r, bulkShare, bulkMost)
-	return copyBulk(c.Conn.Write, r, c.buf)
+	return copyBulk(func(p []byte) (int, error) {
+		n, err := c.Conn.Write(p)
+		c.note(c.Conn, n, err)
+		return n, err
+	}, r, c.buf)
+}
+
+// refusal notes that the kernel took nothing of a piece of a body. What it did
+// not take cannot reach the service, and no further piece is written after it.
+type refusal struct{ refused atomic.Bool }
+
+// note looks at a write that was to send a whole piece. A part of one may be all
+// that a service needs, so only none of it counts; and only a TCP connection is
+// known to count exactly. Windows may have sent of a write that was broken off
+// by a Close.
+func (f *refusal) note(conn net.Conn, n int, err error) {
+	if _, exact := conn.(*net.TCPConn); exact && n == 0 && err != nil && (runtime.GOOS != "windows" || !errors.Is(err, net.ErrClosed)) {
+		f.refused.Store(true)
+	}
 }
 
 // bulkTLSConn is a TLS connection on which a body goes out in large pieces, all
 // records of a piece in one write.
 type bulkTLSConn struct {
 	*tls.Conn
+	refusal
 	held *heldConn
 	buf  []byte
 	busy atomic.Bool
@@ -126,7 +146,10 @@ func (c *bulkTLSConn) ReadFrom(r io.Reader) (int64, error) {
 	return copyBulk(func(p []byte) (int, error) {
 		c.held.hold(len(c.buf))
 		n, err := c.Conn.Write(p)
-		return n, errors.Join(err, c.held.release())
+		taken, failed := c.held.release()
+		err = errors.Join(err, failed)
+		c.note(c.held.Conn, taken, err)
+		return n, err
 	}, r, c.buf)
 }
 
@@ -203,14 +226,14 @@ func (c *heldConn) hold(most int) {
 	}
 }
 
-// release writes what was held back.
-func (c *heldConn) release() error {
+// release writes what was held back, and returns how much of it the network took.
+func (c *heldConn) release() (taken int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.holding = false
-	_, err := c.Conn.Write(c.held)
+	taken, err = c.Conn.Write(c.held)
 	c.held = c.held[:0]
-	return err
+	return taken, err
 }
 
 func (c *heldConn) Write(p []byte) (int, error) {
