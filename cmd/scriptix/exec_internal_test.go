@@ -69,6 +69,17 @@ func TestTheLinesOfAProgramStayWhole(t *testing.T) {
 	assert.Equal(t, 3*longestPart, strings.Count(said.String(), "x"), "nothing of a line without an end is lost, nor is it kept")
 }
 
+func TestAProgramReadsTheObjectThatIsPrinted(t *testing.T) {
+	t.Parallel()
+	x, said := execution(t, "cat", time.Minute)
+	task := execTask{
+		line: reported{File: "a & b <c>.wav", State: string(batch.StateSkipped), JobID: "job", Outputs: []string{"out/a & b <c>.json"}},
+		rec:  batch.Record{JobID: "job", Source: "poll", Attempts: 1, Duration: 1500 * time.Millisecond},
+	}
+	require.NoError(t, x.run(task))
+	assert.Equal(t, `{"file":"a & b <c>.wav","state":"done","job_id":"job","outputs":["out/a & b <c>.json"],"duration_seconds":1.5,"source":"poll","attempts":1}`+"\n", said.String())
+}
+
 // A folder may move with its ledger; then its places are the same.
 func TestThePlaceOfAnEntryMovesWithTheFolder(t *testing.T) {
 	t.Parallel()

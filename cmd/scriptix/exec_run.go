@@ -107,8 +107,10 @@ func (x *execs) run(task execTask) error {
 		return err
 	}
 	flags := x.t.flags
-	input, err := json.Marshal(task.input())
-	if err != nil {
+	var input bytes.Buffer
+	enc := json.NewEncoder(&input)
+	enc.SetEscapeHTML(false) // as --json prints it
+	if err := enc.Encode(task.input()); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(x.ctx, flags.ExecTimeout)
@@ -118,7 +120,7 @@ func (x *execs) run(task execTask) error {
 	cmd := exec.CommandContext(ctx, flags.program.path, flags.program.args[1:]...) //nolint:gosec // it is the user's own program
 	cmd.Args[0] = flags.program.args[0]
 	cmd.Env = withoutSecrets()
-	cmd.Stdin = bytes.NewReader(append(input, '\n'))
+	cmd.Stdin = &input
 	cmd.Stdout, cmd.Stderr = output, output
 	// What the program has left in the background may hold its output open.
 	cmd.WaitDelay = x.grace
