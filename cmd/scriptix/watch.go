@@ -189,6 +189,9 @@ func (w *watcher) sight(ctx context.Context, root, path string) (r recording, re
 		w.found[path] = err.Error()
 		return r, false
 	}
+	if w.t.files.wrote(abs) {
+		return r, false // a transcript is no recording, whatever --include and --force say
+	}
 	now := sighting{size: info.Size(), modified: info.ModTime().UnixNano(), at: time.Since(w.started)}
 	known := func() bool { return w.t.known(ctx, abs, info) }
 	if !w.sighted(abs, now, w.interval, known) {

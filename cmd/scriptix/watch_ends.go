@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +108,12 @@ func (t *transcription) known(ctx context.Context, path string, info fs.FileInfo
 		return e.complete() || t.flags.follows(e, rec) && e.takenAway()
 	}
 	return false
+}
+
+// wrote reports whether a file is one of the transcripts.
+func (m *manifest) wrote(path string) bool {
+	extension := filepath.Ext(path)
+	return slices.Contains(formatNames, strings.TrimPrefix(extension, ".")) && m.stems[strings.ToLower(strings.TrimSuffix(path, extension))]
 }
 
 // tidy finishes the entries that are done. It is called by who changes the list
