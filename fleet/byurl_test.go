@@ -31,7 +31,6 @@ func TestARecordingThatTheServiceFetchesIsPaidForOnceWhateverBecomesOfItsSubmit(
 			s := newSite(t, scriptixtest.WithDialect(scriptixtest.Session), scriptixtest.WithProcessing(time.Millisecond))
 			s.fake.Fault(c.fault)
 			o := s.sessions()
-			o.UnknownAfter = time.Second
 			o.Openers = map[string]fleet.Opener{"media": func(_ context.Context, locator string) (scriptix.Audio, error) {
 				return scriptix.FromURL("https://media.example/" + locator), nil
 			}}

@@ -172,7 +172,7 @@ func (s *store) followsFrom(old row, r ledger.Record) follows {
 		f.release = moved
 		if moved && old.enqueued {
 			f.due = 0
-			if next := step.Resolve(r, time.Now(), s.patience); next.Do == step.Await && r.Upload == "" {
+			if next := step.Resolve(r, time.Now(), s.patienceWith(r)); next.Do == step.Await && r.Upload == "" {
 				f.due = next.After
 			}
 		}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,12 +47,13 @@ func New(pool *pgxpool.Pool, o Options) (*Fleet, error) {
 	if pool == nil {
 		return nil, errors.New("fleet: New: the pool is nil")
 	}
+	unheard := step.Patience{UnknownAfter: cmp.Or(o.UnknownAfter, o.ResubmitAfter), ResubmitAfter: o.ResubmitAfter}
 	o, err := o.complete()
 	if err != nil {
 		return nil, err
 	}
 	s := &store{pool: pool, schema: o.Schema, account: o.Account, lease: o.Lease, log: o.Logger}
-	s.patience = step.Patience{UnknownAfter: o.UnknownAfter, ResubmitAfter: o.ResubmitAfter}
+	s.patience, s.unheard = step.Patience{UnknownAfter: o.UnknownAfter, ResubmitAfter: o.ResubmitAfter}, unheard
 	s.notes = &listener{pool: pool, schema: o.Schema, account: o.Account, pollOnly: o.PollOnly, log: o.Logger, subs: make(map[int]func(note))}
 	f := &Fleet{store: s, options: o, ledger: newLedger(s), results: o.Results, https: newHTTPSOpener(o.AllowPrivate)}
 	f.budget = newBudget(s, f.granted)

@@ -77,7 +77,7 @@ type Options struct {
 
 	// UnknownAfter is how long an unknown outcome waits for its callback before
 	// it is reported. Zero: half an hour, which is longer than the service tries
-	// to deliver one.
+	// to deliver one; where callbacks are not signed none can tell, so at once.
 	UnknownAfter time.Duration
 
 	// ResubmitAfter has an unknown outcome sent again, which may be billed a

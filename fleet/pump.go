@@ -173,7 +173,7 @@ func (p *pump) each(ctx context.Context, statement string, finishes int, args ..
 func (p *pump) next(ctx context.Context, tx pgx.Tx, r row, living map[string]bool, finishes *int) error {
 	s, now := p.fleet.store, time.Now()
 	alive := func(owner string) bool { return living[owner] }
-	action := step.Next(r.Record, now, r.Owner != "" && living[r.Owner], s.patience)
+	action := step.Next(r.Record, now, r.Owner != "" && living[r.Owner], s.patienceWith(r.Record))
 	same := func(r ledger.Record) (ledger.Record, error) { return r, nil }
 	c := changing{change: same}
 	due := func(after time.Duration) func(row, ledger.Record, *follows) {

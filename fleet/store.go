@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch/ledger"
 	"github.com/scriptix-io/scriptix-go/internal/step"
 )
@@ -26,6 +27,7 @@ type store struct {
 	account  string
 	lease    time.Duration
 	patience step.Patience // with an unknown outcome
+	unheard  step.Patience // with one of which no callback can tell
 	log      *slog.Logger
 	river    *river.Client[pgx.Tx]
 	notes    *listener
@@ -55,6 +57,15 @@ func isCode(err error, codes ...string) bool {
 		return false
 	}
 	return slices.Contains(codes, failure.Code)
+}
+
+// patienceWith is how long the outcome of a record's upload may stay unknown.
+// Callbacks that are not signed tell of none, so there is nothing to wait for.
+func (s *store) patienceWith(r ledger.Record) step.Patience {
+	if r.Dialect == scriptix.DialectSession.String() && !scriptix.DialectSession.SignedCallbacks() {
+		return s.unheard
+	}
+	return s.patience
 }
 
 // row is a record with what stands beside it.

@@ -46,7 +46,7 @@ type workCmd struct {
 	AllowPrivate  bool          `name:"allow-private" help:"Let https: locators lead to private addresses."`
 	Concurrency   int           `default:"4" help:"Recordings that are uploaded at once (${default})."`
 	Lease         time.Duration `default:"20s" help:"How long the others wait for a worker that is not heard of (${default})."`
-	UnknownAfter  time.Duration `name:"unknown-after" default:"30m" help:"How long an unknown outcome waits for its callback (${default})."`
+	UnknownAfter  time.Duration `name:"unknown-after" placeholder:"TIME" help:"How long an unknown outcome waits for its callback (30m; in the session dialect, where none can tell, not at all)."`
 	ResubmitAfter time.Duration `name:"resubmit-after" placeholder:"TIME" help:"Send an unknown outcome again after that time; it may be billed twice."`
 	Erase         bool          `help:"Erase each job at the service once its transcript is stored (session dialect): one request more for each recording."`
 	Transcripts   time.Duration `name:"keep-transcripts" placeholder:"TIME" help:"Erase transcripts so long after they were stored."`
