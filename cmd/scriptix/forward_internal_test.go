@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,34 +117,41 @@ func TestWhatAReceiverDoesNotTakeComesAgain(t *testing.T) {
 	defer receiver.Close()
 	defer close(release)
 	body := []byte(`{"event":"transcription.completed","data":{"id":"stt_1","status":"completed"}}`)
-	for path, want := range map[string]string{
-		"/error":    "forwarded, 500 in .*: KeyError: 'text'; line 12$",
-		"/redirect": "forwarded, 307, a redirect",
-		"/accepted": "forwarded, 202 in ",
-		"/slow":     "forwarded, no answer within ",
-		"/cut":      `forwarded, no answer \(EOF\)`,
+	for _, c := range []struct{ path, want string }{
+		{"/error", "forwarded, 500 in .*: KeyError: 'text'; line 12$"},
+		{"/redirect", "forwarded, 307, a redirect"},
+		{"/accepted", "forwarded, 202 in "},
+		{"/cut", `forwarded, no answer \(EOF\)`},
+		{"/slow", "forwarded, no answer within "}, // the last, because a busy machine may reach it late
 	} {
+		path, want := c.path, c.want
 		timeout := forwardTimeout
 		if path == "/slow" {
 			timeout = 100 * time.Millisecond
 		}
 		url, shown := gate(t, receiver.URL+path, timeout)
 		assert.Equal(t, http.StatusServiceUnavailable, callback(t, url, body, mac("secret", body)), path)
-		assert.Equal(t, path, <-reached)
+		if path != "/slow" { // which a busy machine may not even reach in time
+			assert.Equal(t, path, <-reached)
+		}
 		assert.Regexp(t, want, (<-shown).passed.words())
 	}
-	assert.Empty(t, reached, "no redirect was followed")
+	for len(reached) > 0 {
+		assert.Equal(t, "/slow", <-reached, "no redirect was followed")
+	}
 }
 
 func TestAReceiverThatIsSlowHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
+	let := sync.OnceFunc(func() { close(release) })
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.RawQuery == "slow" {
 			<-release
 		}
 	}))
 	defer receiver.Close()
+	defer let()
 	url, _ := gate(t, receiver.URL, forwardTimeout)
 	body := []byte(`{"event":"transcription.completed","data":{"id":"stt_1","status":"completed"}}`)
 	slow := make(chan *http.Response, 1)
@@ -156,7 +164,7 @@ func TestAReceiverThatIsSlowHoldsUpNoOther(t *testing.T) {
 		}
 	}()
 	assert.Equal(t, http.StatusOK, callback(t, url, body, mac("secret", body)))
-	close(release)
+	let()
 	resp := <-slow
 	require.NoError(t, resp.Body.Close())
 	assert.Equal(t, http.StatusOK, resp.StatusCode)

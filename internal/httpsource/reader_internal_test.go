@@ -184,9 +184,9 @@ func TestAConnectionWithoutAByteForAWhileIsBroken(t *testing.T) {
 		}
 		serve(w, r, `"v1"`, -1)
 	}))
-	t.Cleanup(server.CloseClientConnections)
+	t.Cleanup(server.Close)
 	o, _ := trusting(t, server, true)
-	o.stall = 50 * time.Millisecond
+	o.stall = 250 * time.Millisecond
 	text, err := read(t.Context(), opened(t, o, server.URL+"/a.wav"), 0)
 	require.NoError(t, err)
 	assert.Equal(t, recording, text)
