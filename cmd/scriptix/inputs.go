@@ -154,6 +154,9 @@ func (x *inputs) directory(root string) {
 // walk visits the files below a directory, and what of it cannot be read. Hidden
 // ones are left alone.
 func walk(root string, visit func(path string, err error) error) {
+	if info, err := os.Lstat(root); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		root += string(filepath.Separator) // a link that was named is followed
+	}
 	_ = filepath.WalkDir(root, func(path string, item fs.DirEntry, err error) error { // visit keeps every error
 		if err != nil {
 			return visit(path, err)
