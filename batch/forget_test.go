@@ -60,7 +60,7 @@ func TestWhatIsForgottenIsInNoByteOfTheFile(t *testing.T) {
 
 func TestForgettingWhileOthersReadAndWriteBreaksNothing(t *testing.T) {
 	t.Parallel()
-	path := newPath(t)
+	path := fastPath(t)
 	l := openFile(t, path)
 	var keys []string
 	for i := range 200 {

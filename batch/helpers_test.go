@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -25,6 +26,18 @@ func openFile(t *testing.T, path string) batch.Ledger {
 func newPath(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "ledger")
+}
+
+// fastPath is in memory where the machine has such a place, for tests whose ledger is opened and written to hundreds of
+// times and which are not about the disk: while others write to it, each sync takes long.
+func fastPath(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "batch") //nolint:usetesting // t.TempDir is on the disk
+	if err != nil {
+		return newPath(t)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return filepath.Join(dir, "ledger")
 }
 
 // newRecord is a record that waits to be sent. Its token is like no other record's, as the runs of one process want it.

@@ -63,7 +63,7 @@ func TestLedgersAndRecordsFollowTheModel(t *testing.T) {
 // walk does random things to a ledger and to the model, and compares them.
 func walk(t *testing.T, random *rand.Rand, file bool) {
 	t.Helper()
-	ctx, now, path := t.Context(), time.Now(), newPath(t)
+	ctx, now, path := t.Context(), time.Now(), fastPath(t)
 	open := func() batch.Ledger {
 		if !file {
 			return batch.Memory()

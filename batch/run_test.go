@@ -721,7 +721,7 @@ func TestTheBudgetHoldsAcrossRestarts(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				fake := newFake(t, scriptixtest.InMemory(), scriptixtest.WithPlan(scriptixtest.Limits(plan)))
-				path := newPath(t)
+				path := fastPath(t)
 				began, done := time.Now(), 0
 				for done < 70 {
 					l, err := batch.Open(path)

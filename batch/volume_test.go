@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"path/filepath"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -81,18 +80,6 @@ func tiny(n int) iter.Seq[batch.Input] {
 			}
 		}
 	}
-}
-
-// fastPath is in memory where the machine has such a place: what is measured here
-// is not the disk.
-func fastPath(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "batch") //nolint:usetesting // t.TempDir is on the disk
-	if err != nil {
-		return newPath(t)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return filepath.Join(dir, "ledger")
 }
 
 func heap() uint64 {
