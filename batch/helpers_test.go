@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -38,6 +39,21 @@ func fastPath(t *testing.T) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return filepath.Join(dir, "ledger")
+}
+
+// openInBubble opens a ledger in a bubble, whose clock does not wait for other processes. One that another test starts just
+// then has the lock of the file that Open looks at first, until it has become another program.
+func openInBubble(t *testing.T, path string) batch.Ledger {
+	t.Helper()
+	for range 10_000 {
+		l, err := batch.Open(path)
+		if !errors.Is(err, batch.ErrLocked) {
+			require.NoError(t, err)
+			return l
+		}
+	}
+	require.Fail(t, "the ledger stays locked")
+	return nil
 }
 
 // newRecord is a record that waits to be sent. Its token is like no other record's, as the runs of one process want it.

@@ -724,8 +724,7 @@ func TestTheBudgetHoldsAcrossRestarts(t *testing.T) {
 				path := fastPath(t)
 				began, done := time.Now(), 0
 				for done < 70 {
-					l, err := batch.Open(path)
-					require.NoError(t, err)
+					l := openInBubble(t, path)
 					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 					outcomes := collect(ctx, newClient(t, fake, budget(t, l)), recordings(t, 70), batch.Options{Ledger: l})
 					cancel()
