@@ -24,6 +24,11 @@ func (s *foreign) control(w http.ResponseWriter, r *http.Request, what string) {
 	switch what {
 	case "redeliver":
 		s.redeliver()
+	case "killed":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.batches++
+		s.given = ""
 	case "limit":
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -39,6 +39,7 @@ type foreign struct {
 	busy    atomic.Bool // a 429 may come now and then
 	given   string      // the id that a submit was given last
 	givenAt time.Time   // and when
+	batches int         // how many were killed so far
 }
 
 type foreignJob struct {
@@ -114,6 +115,9 @@ func (s *foreign) admit() bool {
 const largeForm = 500_000
 
 func (s *foreign) submit(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	batches := s.batches
+	s.mu.Unlock()
 	spoiled := s.one("a form that is cut before it is read", "a form that is cut half-way", "a form that is reset half-way")
 	if spoiled != "" && r.ContentLength > largeForm {
 		s.cutForm(w, r, spoiled)
@@ -154,7 +158,9 @@ func (s *foreign) submit(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	if s.created(w, body, other) {
 		s.mu.Lock()
-		s.given, s.givenAt = job.ID, time.Now()
+		if s.batches == batches { // else who was given it may be gone, and have stored nothing
+			s.given, s.givenAt = job.ID, time.Now()
+		}
 		s.mu.Unlock()
 	}
 }

@@ -104,6 +104,7 @@ func TestKillsOnAForeignServicePayOnceAndLoseNothing(t *testing.T) {
 	for range kills {
 		life := 200*time.Millisecond + rand.N(longest)
 		killedAt = append(killedAt, runKilled(t, k, socket, life))
+		control(t, k, "killed")
 	}
 	k.Hold = false
 	killed := ask(t, k)
