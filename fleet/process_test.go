@@ -148,21 +148,21 @@ func TestAWorkerThatIsStoppedInMidUploadAndGoesOnLaterSendsNoSecondJob(t *testin
 func TestTheAnswerOfAWorkerThatWasStoppedBringsNothingBackOfWhatWasForgottenMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Delay: 3 * time.Second})
+	s.fake.Fault(scriptixtest.Fault{On: scriptixtest.Submit, Delay: 5 * time.Second})
 	reader := newFleet(t, s.pool, fleet.Options{Root: s.root})
 	r := s.role()
 	r.Callback, r.Verbose = "", true // a callback is not about the answer
 	_, err := reader.Enqueue(t.Context(), slices.Values(s.record(t, 1)))
 	require.NoError(t, err)
 	first := r.begin(t)
-	inPhase(t, reader, "call-0.wav", batch.Sent)
+	// The mark comes before the last byte, and what is stopped between them makes no job.
+	require.Eventually(t, func() bool { return len(s.fake.Jobs()) == 1 }, 10*time.Second, 10*time.Millisecond)
 	first.signal(syscall.SIGSTOP)
 	second := r.begin(t)
 	inPhase(t, reader, "call-0.wav", batch.Unknown)
 	require.NoError(t, reader.Forget(t.Context(), "call-0.wav"))
 	before, err := reader.Ledger().Get(t.Context(), batch.ByKey, "call-0.wav")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(s.fake.Jobs()) == 1 }, 10*time.Second, 10*time.Millisecond)
 	job := s.fake.Jobs()[0].ID
 
 	first.signal(syscall.SIGCONT)
