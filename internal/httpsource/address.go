@@ -17,7 +17,7 @@ func checkPublic(address string) error {
 	if err != nil {
 		return err
 	}
-	ip := dialed.Addr().Unmap()
+	ip := dialed.Addr().Unmap().WithZone("") // no network contains an address with a zone
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
 		return &privateError{ip}
 	}
@@ -39,4 +39,5 @@ var specialNetworks = []netip.Prefix{
 	netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("fec0::/10"),
 	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("2001:2::/48"),
 	netip.MustParsePrefix("2001:10::/28"), netip.MustParsePrefix("3fff::/20"), netip.MustParsePrefix("5f00::/16"),
+	netip.MustParsePrefix("::ffff:0:0:0/96"),
 }
