@@ -18,6 +18,11 @@ var ErrInHand = errors.New("fleet: a worker is sending it")
 // [Options.Erase] wants, for which its id is needed.
 var ErrErasing = errors.New("fleet: its job is still to be erased at the service")
 
+// ErrSourceErased means that a recording cannot be sent again by a worker,
+// because its source was erased, by [Fleet.Forget] or by [Retention]: enqueue it
+// under another key.
+var ErrSourceErased = errors.New("fleet: its source was erased, so no worker can send it again: enqueue it under another key")
+
 // errForgotten refuses a change by a process that began before the record was
 // forgotten.
 var errForgotten = fmt.Errorf("%w: it was forgotten", ledger.ErrMoved)
@@ -75,6 +80,10 @@ func (f *Fleet) forget(ctx context.Context, key string) error {
 	return f.results.Delete(ctx, s.account, key)
 }
 
+// erasedParams stands where parameters were: the null of JSON, by which a record
+// whose source was erased differs from that of a batch.Run, which never had one.
+const erasedParams = "case when params is not null then 'null'::jsonb end"
+
 // erase empties a record that tx has locked.
 func (s *store) erase(ctx context.Context, tx pgx.Tx, r row) error {
 	if r.JobID != "" {
@@ -105,7 +114,7 @@ func (s *store) erase(ctx context.Context, tx pgx.Tx, r row) error {
 	}
 	erase := s.sql(`
 		update {s}.scriptix_record set rev = rev + 1, token = $3, job_id = null, owner = '', due = null, rec = $4,
-			source = '', params = null, meta = null, stored = null, changed = clock_timestamp()
+			source = '', params = ` + erasedParams + `, meta = null, stored = null, changed = clock_timestamp()
 		where account = $1 and key = $2`)
 	if _, err = tx.Exec(ctx, erase, s.account, r.Key, newToken(), rest); err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 
 	"github.com/scriptix-io/scriptix-go"
 	"github.com/scriptix-io/scriptix-go/batch"
+	"github.com/scriptix-io/scriptix-go/batch/ledger"
 	"github.com/scriptix-io/scriptix-go/fleet"
 	"github.com/scriptix-io/scriptix-go/scriptixtest"
 )
@@ -202,4 +203,34 @@ func TestAJobThatIsMadeOfWhatWasForgottenIsErasedWhereJobsAre(t *testing.T) {
 		return len(jobs) == 1 && strings.Contains(log.String(), jobs[0].ID) && strings.Contains(log.String(), "was erased")
 	}, 20*time.Second, 20*time.Millisecond)
 	assert.False(t, s.fake.Jobs()[0].DeletedAt.IsZero())
+}
+
+func TestWhatHasNoSourceAnyMoreIsNotResubmittedForNobody(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	f := newFleet(t, s.pool, fleet.Options{Root: s.root})
+	records := f.Ledger()
+	in := s.record(t, 2)
+	in[0].Key, in[1].Key = "forgotten", "kept"
+	_, err := f.Enqueue(t.Context(), slices.Values(in))
+	require.NoError(t, err)
+	_, _, err = records.Claim(t.Context(), ledger.New("a run's own", "call.wav", "token of a run", "", time.Now()))
+	require.NoError(t, err)
+	for _, key := range []string{"forgotten", "kept", "a run's own"} {
+		_, err = records.Apply(t.Context(), key, func(r batch.Record) (batch.Record, error) { return ledger.Refused(r, "why", ""), nil })
+		require.NoError(t, err)
+	}
+	require.NoError(t, f.Forget(t.Context(), "forgotten", "a run's own"))
+	for range 2 {
+		err = batch.Resubmit(t.Context(), records, "forgotten")
+		require.ErrorIs(t, err, fleet.ErrSourceErased)
+		require.ErrorContains(t, err, "enqueue it under another key")
+	}
+	r, err := records.Get(t.Context(), batch.ByKey, "forgotten")
+	require.NoError(t, err)
+	assert.Equal(t, batch.Rejected, r.Phase, "claimed it would wait for ever")
+	require.NoError(t, batch.Resubmit(t.Context(), records, "kept"))
+	require.NoError(t, batch.Resubmit(t.Context(), records, "a run's own"), "the next run brings the audio")
+	_, err = records.Apply(t.Context(), "forgotten", func(r batch.Record) (batch.Record, error) { return ledger.Reclaimed(r, "a run") })
+	require.NoError(t, err, "this run has the audio")
 }

@@ -89,7 +89,33 @@ func (l *pgLedger) Apply(ctx context.Context, key string, change func(batch.Reco
 	if err := l.enter(ctx); err != nil {
 		return batch.Record{}, err
 	}
-	return l.apply(ctx, key, changing{change: change})
+	var old row
+	return l.apply(ctx, key, changing{
+		change: change,
+		before: func(_ pgx.Tx, r row) error {
+			old = r
+			return nil
+		},
+		after: func(tx pgx.Tx, r batch.Record) error {
+			again := r.Phase == ledger.Claimed && old.Phase != ledger.Claimed
+			if !again || r.Owner != "" || old.enqueued { // an owner has the audio
+				return nil
+			}
+			return l.checkSource(ctx, tx, key)
+		},
+	})
+}
+
+// checkSource refuses to have a record wait for a worker if its source was
+// erased: it would wait for ever.
+func (s *store) checkSource(ctx context.Context, tx pgx.Tx, key string) error {
+	var erased bool
+	find := s.sql("select coalesce(jsonb_typeof(params) = 'null', false) from {s}.scriptix_record where account = $1 and key = $2")
+	err := tx.QueryRow(ctx, find, s.account, key).Scan(&erased)
+	if err == nil && erased {
+		err = ErrSourceErased
+	}
+	return err
 }
 
 func (l *pgLedger) Park(ctx context.Context, e batch.Event) (key string, err error) {

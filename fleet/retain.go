@@ -106,7 +106,7 @@ func (s *store) eraseSources(ctx context.Context, age time.Duration) error {
 		return err
 	}
 	erase := s.sql(`
-		update {s}.scriptix_record told set rev = rev + 1, source = '', params = null, meta = null,
+		update {s}.scriptix_record told set rev = rev + 1, source = '', params = ` + erasedParams + `, meta = null,
 			rec = case when ` + named("told") + " then " + unnamed + ` else told.rec end - 'name'
 		where ` + over)
 	_, err := s.pool.Exec(ctx, erase, s.account, age.Seconds(), noWords)

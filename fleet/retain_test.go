@@ -85,6 +85,7 @@ func TestSourcesGoAfterTheirRetentionAndWhatIsOpenKeepsThem(t *testing.T) {
 	counted, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 2)))
 	require.NoError(t, err)
 	assert.Equal(t, fleet.Enqueued{Known: 2}, counted)
+	require.ErrorIs(t, batch.Resubmit(t.Context(), f.Ledger(), "missing.wav"), fleet.ErrSourceErased, "no worker could open it")
 }
 
 func TestRecordsGoWholeAfterTheirRetentionAndWhatIsOpenStays(t *testing.T) {
