@@ -94,11 +94,17 @@ func (f *batchFlags) follows(e *entry, rec batch.Record) bool {
 }
 
 // owes reports whether the program of --exec is still to be run for an entry that
-// is done. It is not where the recording was forgotten, or where its files cannot
-// come any more.
+// is done. It is not where the entry's files cannot come any more.
 func (f *batchFlags) owes(e *entry, rec batch.Record) bool {
+	return e.complete() && f.unfollowed(e, rec)
+}
+
+// unfollowed is the same of an entry whose files were just written: until it is
+// finished it may still be taken for that of the recording before it. What was
+// forgotten is left alone.
+func (f *batchFlags) unfollowed(e *entry, rec batch.Record) bool {
 	done := rec.Phase == batch.Done || rec.Phase == batch.Erasing
-	return f.program != nil && done && rec.Name != "" && e.complete() && !rec.WasFollowed(f.place(e))
+	return f.program != nil && done && rec.Name != "" && !rec.WasFollowed(f.place(e))
 }
 
 // takenAway reports whether none of an entry's files is there.

@@ -52,8 +52,12 @@ func (x *execs) owed(one *entry, o batch.Outcome) (rec batch.Record, owed bool) 
 	if x.t.flags.program == nil || o.State != batch.StateDone && o.State != batch.StateSkipped {
 		return rec, false
 	}
+	owes := x.t.flags.owes
+	if o.State == batch.StateDone {
+		owes = x.t.flags.unfollowed
+	}
 	rec, err := x.t.ledger.Get(x.always, batch.ByKey, o.Key)
-	return rec, err == nil && x.t.flags.owes(one, rec)
+	return rec, err == nil && owes(one, rec)
 }
 
 // add has the program run for a recording, at once or when its turn comes.
