@@ -39,7 +39,8 @@ type inputs struct {
 	leftOut    map[string]string // absolute paths of files, and their extensions
 
 	include []string
-	seen    map[string]bool // by absolute path
+	seen    map[string]bool   // by absolute path
+	tokens  map[string]string // of URLs, by what names them
 }
 
 // badEntry is something in a tree that is no recording, though it looks like one.
@@ -74,7 +75,7 @@ func includes(include []string) (*inputs, error) {
 			return nil, usage("--include %s: %w", pattern, err)
 		}
 	}
-	return &inputs{leftOut: make(map[string]string), include: include, seen: make(map[string]bool)}, nil
+	return &inputs{leftOut: make(map[string]string), include: include, seen: make(map[string]bool), tokens: make(map[string]string)}, nil
 }
 
 func (x *inputs) nothing(args []string) string {
@@ -234,11 +235,16 @@ func (x *inputs) file(path, dir string, info fs.FileInfo) {
 // url adds the recording behind a URL.
 func (x *inputs) url(raw string) error {
 	public, r, err := parseURL(raw)
-	if err == nil && !x.seen[public] {
-		x.seen[public] = true
+	switch {
+	case err != nil:
+		return err
+	case !x.seen[public]:
+		x.seen[public], x.tokens[public] = true, r.token
 		x.recordings = append(x.recordings, recording{path: public, shown: public, remote: r})
+	case x.tokens[public] != r.token:
+		x.bad = append(x.bad, badEntry{public, "is named with another token as well; if that leads to another recording, name it in a run of its own, into another folder"})
 	}
-	return err
+	return nil
 }
 
 func (x *inputs) add(path, dir string) {

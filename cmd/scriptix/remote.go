@@ -16,6 +16,7 @@ import (
 type remote struct {
 	full   string             // as it was given: its query may be a signature, so it is never printed
 	exact  bool               // its query is a signature and nothing else: what is left names one recording
+	token  string             // of its query: it may be what tells the recording from others after all
 	source *httpsource.Source // once the server was asked
 	file   string             // a copy, where the recording is not read from the server while it is sent
 	failed error              // why it can be neither
@@ -50,7 +51,8 @@ func parseURL(raw string) (public string, r *remote, err error) {
 		return "", nil, usage("%s: want https, because what comes over http may be anybody's", withoutQuery(raw))
 	}
 	u.Fragment, u.RawFragment = "", ""
-	r = &remote{full: u.String(), exact: true}
+	query := u.Query()
+	r = &remote{full: u.String(), exact: true, token: query.Get("token") + query.Get("access_token")}
 	host := strings.ToLower(strings.TrimSuffix(u.Host, ":443"))
 	public = (&url.URL{Scheme: "https", Host: host, Path: "/" + strings.TrimPrefix(u.Path, "/"), RawPath: u.RawPath}).String()
 	if rest := unsigned(u.RawQuery); rest != "" {

@@ -45,6 +45,17 @@ func TestWhatNamesTheRecordingBehindAURL(t *testing.T) {
 	}
 }
 
+// A token may be what tells a recording from others, or sign it: only who named it knows which.
+func TestAURLThatDiffersInItsTokenIsNotLeftOutInSilence(t *testing.T) {
+	t.Parallel()
+	in, err := expand([]string{"https://x.example/get?token=one", "https://x.example/get?token=one"}, []string{
+		"https://x.example/get?token=two", "https://x.example/a.wav?X-Amz-Signature=one", "https://x.example/a.wav?X-Amz-Signature=two",
+	}, nil)
+	require.NoError(t, err)
+	assert.Len(t, in.recordings, 2)
+	assert.Equal(t, []string{"https://x.example/get: is named with another token as well; if that leads to another recording, name it in a run of its own, into another folder"}, in.badLines())
+}
+
 func TestAURLThatIsRefusedIsNotPrintedWhole(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{
