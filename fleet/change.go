@@ -214,7 +214,7 @@ func (s *store) put(ctx context.Context, tx pgx.Tx, old row, r ledger.Record, f 
 		}
 	}
 	if r.Token != old.Token { // only what is forgotten gets another
-		said := s.sql("update {s}.scriptix_outcome set rec = rec - 'failure' where account = $1 and key = $2")
+		said := s.sql("update {s}.scriptix_outcome set rec = " + wordless + " where account = $1 and key = $2")
 		if _, err := tx.Exec(ctx, said, s.account, r.Key); err != nil {
 			return old.Record, err
 		}

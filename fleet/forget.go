@@ -30,6 +30,11 @@ var errForgotten = fmt.Errorf("%w: it was forgotten", ledger.ErrMoved)
 // noWords stands where a message was.
 const noWords = "forgotten"
 
+// wordless is an earlier outcome without what it tells of its recording. That
+// something went wrong stays.
+const wordless = `(case when rec ? 'failure' then jsonb_set(rec, '{failure}', '"` + noWords + `"') else rec end)
+	- array['followed', 'follow_failure']`
+
 // Forget erases what is kept of recordings: transcript, locator, parameters,
 // Meta, name, job and messages. The key, the phase and the times stay, so that
 // none of them is paid for again: to Enqueue it is known. Nothing more is done
@@ -103,10 +108,10 @@ func (s *store) erase(ctx context.Context, tx pgx.Tx, r row) error {
 	}
 	bare := ledger.Record{
 		ClaimedAt: r.ClaimedAt, SentAt: r.SentAt, SubmittedAt: r.SubmittedAt, EndedAt: r.EndedAt,
-		Duration: r.Duration, Attempts: r.Attempts,
+		Duration: r.Duration, Attempts: r.Attempts, Dialect: r.Dialect,
 	}
-	if r.Phase == ledger.Erasing && r.Failure != "" {
-		bare.Failure = noWords // that it could not be erased is its outcome
+	if r.Failure != "" {
+		bare.Failure = noWords // that something went wrong is its outcome
 	}
 	rest, err := encodeRest(bare)
 	if err != nil {
@@ -119,11 +124,8 @@ func (s *store) erase(ctx context.Context, tx pgx.Tx, r row) error {
 	if _, err = tx.Exec(ctx, erase, s.account, r.Key, newToken(), rest); err != nil {
 		return err
 	}
-	earlier := s.sql(`
-		update {s}.scriptix_outcome set job_id = null, rec =
-			(case when rec ? 'failure' then jsonb_set(rec, '{failure}', to_jsonb($3::text)) else rec end) - array['followed', 'follow_failure']
-		where account = $1 and key = $2`)
-	_, err = tx.Exec(ctx, earlier, s.account, r.Key, noWords)
+	earlier := s.sql("update {s}.scriptix_outcome set job_id = null, rec = " + wordless + " where account = $1 and key = $2")
+	_, err = tx.Exec(ctx, earlier, s.account, r.Key)
 	return err
 }
 

@@ -234,3 +234,54 @@ func TestWhatHasNoSourceAnyMoreIsNotResubmittedForNobody(t *testing.T) {
 	_, err = records.Apply(t.Context(), "forgotten", func(r batch.Record) (batch.Record, error) { return ledger.Reclaimed(r, "a run") })
 	require.NoError(t, err, "this run has the audio")
 }
+
+func TestAnOutcomeOfAnOpenRecordIsTheSameOnceThatIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	f := newFleet(t, s.pool, fleet.Options{})
+	records := f.Ledger()
+	for key, is := range map[string]struct {
+		end   func(batch.Record) batch.Record
+		state batch.State
+		err   error
+	}{
+		"a result that cannot be read": {func(r batch.Record) batch.Record {
+			r = ledger.Polled(ledger.Accepted(r, "job 1", 0, time.Now(), time.Now()), true, "", "poll", 0, time.Now())
+			r.Failure = "Jane's words"
+			return r
+		}, batch.StateInterrupted, scriptix.ErrBadAnswer},
+		"a job of another dialect": {func(r batch.Record) batch.Record {
+			r = ledger.Accepted(r, "job 2", 0, time.Now(), time.Now())
+			r.Failure = ledger.CheckDialect(r, "stt").Error()
+			return r
+		}, batch.StateInterrupted, batch.ErrDialect},
+		"an unknown outcome": {func(r batch.Record) batch.Record {
+			return ledger.Lost(r, "", nil, "cut while Jane was sent", time.Now())
+		}, batch.StateUnknown, scriptix.ErrUnknownOutcome},
+	} {
+		_, _, err := records.Claim(t.Context(), ledger.New(key, "call.wav", "token of "+key, "", time.Now()))
+		require.NoError(t, err)
+		_, err = records.Apply(t.Context(), key, func(r batch.Record) (batch.Record, error) {
+			return ledger.Sending(ledger.Speaking(r, "session"), "", time.Now())
+		})
+		require.NoError(t, err)
+		_, err = records.Apply(t.Context(), key, func(r batch.Record) (batch.Record, error) { return is.end(r), nil })
+		require.NoError(t, err)
+		_, err = s.pool.Exec(t.Context(), "update scriptix.scriptix_record set outcome = case key when $1 then 1 end", key) // it was reported
+		require.NoError(t, err)
+		same := func() {
+			t.Helper()
+			outcomes := soFar(t, f)
+			require.Len(t, outcomes, 1, key)
+			assert.Equal(t, is.state, outcomes[0].State, key)
+			require.ErrorIs(t, outcomes[0].Err, is.err, key)
+		}
+		same()
+		require.NoError(t, f.Forget(t.Context(), key))
+		same()
+		r, err := records.Get(t.Context(), batch.ByKey, key)
+		require.NoError(t, err)
+		require.NoError(t, ledger.CheckDialect(r, "session"), "%s: it is no news to those who speak its dialect", key)
+	}
+	assert.NotContains(t, words(t, s), "Jane")
+}

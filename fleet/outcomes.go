@@ -152,6 +152,9 @@ func outcomeOf(r ledger.Record, meta []byte) Outcome {
 		return o
 	}
 	switch r.Phase {
+	case ledger.Claimed, ledger.Sent, ledger.Submitted:
+		// Nothing else is told of these; the words went when it was forgotten.
+		o.State, o.Err = batch.StateInterrupted, fmt.Errorf("%w: %s", ledger.ErrDialect, r.Failure)
 	case ledger.Failed:
 		o.State = batch.StateFailed
 		o.Err = &scriptix.JobFailedError{Job: scriptix.Job{
