@@ -180,10 +180,10 @@ func walk(root string, visit func(path string, err error) error) {
 func regular(path string) (info fs.FileInfo, why string) {
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && exists(path):
 		return nil, "is a link that leads nowhere"
 	case err != nil:
-		return nil, reason(err)
+		return nil, absent(err)
 	case !info.Mode().IsRegular():
 		return nil, "is no regular file"
 	}

@@ -158,7 +158,7 @@ func (w *watcher) look(ctx context.Context) (ready []recording) {
 				return fs.SkipAll
 			case err != nil:
 				w.broken = append(w.broken, path)
-				w.found[path] = reason(err)
+				w.found[path] = absent(err)
 			case w.inputs.wanted(path) && !unfinishedName(filepath.Base(path)):
 				if r, ok := w.sight(ctx, root, path); ok {
 					ready = append(ready, r)
