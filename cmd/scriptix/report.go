@@ -74,7 +74,11 @@ func (t *transcription) report(one *entry, o batch.Outcome) {
 func (t *transcription) tally(one *entry, o batch.Outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.counts[o.State]++
+	counted := o.State
+	if t.watched.again(o) > 0 {
+		counted = batch.StateInterrupted // what gets another turn is open, and has not failed
+	}
+	t.counts[counted]++
 	switch o.State {
 	case batch.StateDone:
 		t.view.ended(one.size, false)

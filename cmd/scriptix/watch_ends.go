@@ -30,18 +30,29 @@ func (w *watcher) ended(one *entry, o batch.Outcome, text string) (news bool) {
 	if w == nil {
 		return true
 	}
-	state, pause := over, 0
-	switch {
-	case o.State == batch.StateInterrupted:
-		state, pause = retrying, serviceAgain
-	case o.State == batch.StateUnknown && (w.t.flags.ResubmitAfter > 0 || w.t.hooks != nil):
-		state, pause = retrying, serviceAgain // a callback may have come meanwhile
-	case o.State == batch.StateRejected && errors.Is(o.Err, scriptix.ErrAudio):
-		state, pause = retrying, fileAgain
-	case o.State == batch.StateRejected && mayPass(o.Err):
-		state, pause = retrying, serviceAgain
+	state, pause := over, w.again(o)
+	if pause > 0 {
+		state = retrying
 	}
 	return w.end(string(one.Path), state, w.due(pause), text)
+}
+
+// again is after how many intervals a recording gets another turn; 0 if it does
+// not.
+func (w *watcher) again(o batch.Outcome) (intervals int) {
+	switch {
+	case w == nil:
+		return 0
+	case o.State == batch.StateInterrupted:
+		return serviceAgain
+	case o.State == batch.StateUnknown && (w.t.flags.ResubmitAfter > 0 || w.t.hooks != nil):
+		return serviceAgain // a callback may have come meanwhile
+	case o.State == batch.StateRejected && errors.Is(o.Err, scriptix.ErrAudio):
+		return fileAgain
+	case o.State == batch.StateRejected && mayPass(o.Err):
+		return serviceAgain
+	}
+	return 0
 }
 
 func (w *watcher) due(intervals int) time.Duration {
