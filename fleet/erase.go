@@ -33,7 +33,7 @@ func (w *work) erase(ctx context.Context, r row) {
 		change: func(r ledger.Record) (ledger.Record, error) {
 			var settled ledger.Record
 			settled, verdict = erased.Settle(r, time.Now())
-			if settled.Phase == ledger.Erasing && verdict.Then == step.Interrupt {
+			if settled.Phase == ledger.Erasing && verdict.Then == step.Interrupt && r.Owner == w.process.id {
 				settled.Failure = verdict.Err.Error()
 			}
 			return settled, nil

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -208,4 +209,42 @@ func TestAJobOfAnotherDialectIsReportedOnceAndNothingIsAskedAboutIt(t *testing.T
 			assert.Len(t, s.fake.Jobs(), 1)
 		})
 	}
+}
+
+// saysOf is a handler of slog that says when a message comes.
+type saysOf struct {
+	slog.Handler
+	message string
+	said    chan struct{}
+}
+
+// Handle looks at the message.
+func (h saysOf) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == h.message {
+		h.said <- struct{}{}
+	}
+	return nil
+}
+
+// Enabled is true of every level.
+func (saysOf) Enabled(context.Context, slog.Level) bool { return true }
+
+func TestWhoLostARecordMeanwhileDoesNotKeepTheOthersFromReportingIt(t *testing.T) {
+	t.Parallel()
+	s, o := erasing(t)
+	s.fake.Fault(scriptixtest.Fault{On: scriptixtest.Delete, Status: 403, Times: -1, Delay: 2 * time.Second})
+	failed := make(chan struct{}, 100)
+	o.Logger = slog.New(saysOf{slog.DiscardHandler, "fleet: a job could not be erased", failed})
+	f := s.start(t, o)
+	s.enqueue(t, f, 1)
+	inPhase(t, f, "call-0.wav", batch.Erasing)
+	_, err := s.pool.Exec(t.Context(), "update scriptix.scriptix_record set owner = 'another', due = now() + interval '1 hour'")
+	require.NoError(t, err)
+	<-failed
+	assert.Empty(t, soFar(t, f), "it is another's")
+	_, err = s.pool.Exec(t.Context(), "update scriptix.scriptix_record set owner = '', due = now()")
+	require.NoError(t, err)
+	reported := await(t, f, 1)["call-0.wav"]
+	assert.Equal(t, batch.StateInterrupted, reported.State)
+	require.ErrorIs(t, reported.Err, batch.ErrErase)
 }

@@ -93,7 +93,7 @@ func (w *work) notFetched(ctx context.Context, r row, fetched step.Fetched) {
 		change: func(r ledger.Record) (ledger.Record, error) {
 			var settled ledger.Record
 			settled, verdict = fetched.Settle(r, time.Now())
-			if settled.Phase == ledger.Completed && unreadable(verdict) {
+			if settled.Phase == ledger.Completed && unreadable(verdict) && r.Owner == w.process.id {
 				settled.Failure = verdict.Err.Error()
 			}
 			return settled, nil
