@@ -29,6 +29,9 @@ func (f *fileList) names(ctx context.Context, e *env, positional []string) ([]st
 	if f.FilesFrom == "" {
 		return nil, nil
 	}
+	if isURL(f.FilesFrom) {
+		return nil, usage("--files-from %s: want a file, or - for standard input", withoutQuery(f.FilesFrom))
+	}
 	what := "--files-from " + oneLine(f.FilesFrom)
 	r := e.stdin
 	if f.FilesFrom != standardInput {

@@ -27,6 +27,9 @@ func (f *watchFlags) alone(paths []string, list string) error {
 		return usage("--watch takes recordings from its directories alone; name no others")
 	}
 	for _, dir := range f.Watch {
+		if isURL(dir) {
+			return usage("--watch %s: want a directory; recordings behind URLs are named as arguments, or with --files-from", withoutQuery(dir))
+		}
 		info, err := os.Stat(dir)
 		switch {
 		case err != nil:
