@@ -343,16 +343,32 @@ func TestNoHotStatementScansATableOfAHundredThousand(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	fill(t, s.pool, 100_000, 3)
-	before := scans(t, s.pool, "scriptix_record")
+	for _, statement := range []string{ // that come before the first cursor
+		"insert into scriptix.scriptix_outcome select account, -row_number() over (), key, phase, job_id, rec from scriptix.scriptix_record",
+		"analyze scriptix.scriptix_outcome",
+	} {
+		_, err := s.pool.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	before, earlier := scans(t, s.pool, "scriptix_record"), scans(t, s.pool, "scriptix_outcome")
 	f := s.start(t, s.options())
 	s.start(t, s.options())
 	_, err := f.Enqueue(t.Context(), slices.Values(s.record(t, 20)))
 	require.NoError(t, err)
 	await(t, f, 20)
+	hints, err := f.HintHandler(hintSecret)
+	require.NoError(t, err)
+	for i := range 5 {
+		body := fmt.Sprintf(`{"sessionId":"job %d"}`, 1+3*i)
+		status, _ := hint(t, hints, http.MethodPost, "/hook/"+hintSecret, body)
+		assert.Equal(t, http.StatusOK, status)
+		require.NoError(t, f.Forget(t.Context(), fmt.Sprint("key ", 90_001+3*i)))
+	}
 	for range 5 {
 		callback(t, s.callback, s.fake.WebhookSecret(), fmt.Sprint("job ", 1+3*rand.N(30_000)))
 	}
 	_, err = f.Ledger().Due(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
 	assert.Equal(t, before, scans(t, s.pool, "scriptix_record"))
+	assert.Equal(t, earlier, scans(t, s.pool, "scriptix_outcome"))
 }
