@@ -320,3 +320,20 @@ func TestAWorkerThatIsKilledBetweenThePhasesLeavesTheErasingToAnother(t *testing
 		})
 	}
 }
+
+func TestAPhaseOfALaterVersionIsLeftToThoseWhoKnowIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	f := newFleet(t, s.pool, fleet.Options{Root: s.root})
+	s.enqueue(t, f, 1)
+	_, err := s.pool.Exec(t.Context(), "update scriptix.scriptix_record set phase = 'of a later version', due = now() - interval '1 min'")
+	require.NoError(t, err)
+	s.start(t, s.options())
+	var due *time.Time
+	eventually(t, func() bool {
+		err := s.pool.QueryRow(t.Context(), "select due from scriptix.scriptix_record where rev > 1").Scan(&due)
+		return err == nil
+	})
+	require.NotNil(t, due, "whoever leads next may know it, and finds what is due")
+	assert.True(t, due.After(time.Now()))
+}

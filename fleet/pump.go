@@ -210,6 +210,9 @@ func (p *pump) next(ctx context.Context, tx pgx.Tx, r row, living map[string]boo
 		}
 	case step.End:
 		c.adjust = due(never)
+		if r.Phase.Open() {
+			c.adjust = due(longestPause) // a phase of a later version, for whoever knows it
+		}
 	}
 	_, err := s.changeLocked(ctx, tx, r, c)
 	return err
