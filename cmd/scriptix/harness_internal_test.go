@@ -329,17 +329,19 @@ func lineOf(ts *testscript.TestScript, lines <-chan string, pattern string) stri
 	ts.Check(err)
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
+	var said []string
 	for {
 		select {
 		case line, ok := <-lines:
 			if !ok {
-				ts.Fatalf("it ended without a line like %q", pattern)
+				ts.Fatalf("it ended without a line like %q, but with\n%s", pattern, strings.Join(said, "\n"))
 			}
+			said = append(said, line)
 			if m := re.FindStringSubmatch(line); m != nil {
 				return m[len(m)-1]
 			}
 		case <-limit.C:
-			ts.Fatalf("no line like %q after %v", pattern, patience)
+			ts.Fatalf("no line like %q after %v, but\n%s", pattern, patience, strings.Join(said, "\n"))
 		}
 	}
 }
