@@ -178,15 +178,20 @@ func TestAHintIsWorthOneEarlyPollAndTheSecondNone(t *testing.T) {
 	job := inPhase(t, f, "call-0.wav", batch.Submitted).JobID
 	sent := s.fake.Stats().Requests
 
-	hinted := func(polls int) func() bool {
-		return func() bool {
-			status, _ := hint(t, h, http.MethodPost, "/"+s.fake.WebhookSecret(), `{"sessionId":"`+job+`"}`)
-			assert.Equal(t, http.StatusOK, status)
-			return s.fake.Stats().Requests >= sent+polls
-		}
+	// hinted sends a hint and returns how many requests were made so far.
+	hinted := func() int {
+		status, _ := hint(t, h, http.MethodPost, "/"+s.fake.WebhookSecret(), `{"sessionId":"`+job+`"}`)
+		require.Equal(t, http.StatusOK, status)
+		_, err := s.pool.Exec(t.Context(), "select pg_sleep(0.05)")
+		require.NoError(t, err)
+		return s.fake.Stats().Requests - sent
 	}
-	require.Eventually(t, hinted(1), 20*time.Second, 50*time.Millisecond, "no poll came")
-	require.Never(t, hinted(3), 2*time.Second, 50*time.Millisecond, "more came than one, and what it learned the variant by")
+	for patience := time.Now().Add(20 * time.Second); hinted() < 1; {
+		require.True(t, time.Now().Before(patience), "no poll came")
+	}
+	for range 40 {
+		require.Less(t, hinted(), 3, "more came than one, and what it learned the variant by")
+	}
 	r := record(t, f, "call-0.wav")
 	assert.Equal(t, batch.Submitted, r.Phase)
 	for o, err := range f.OutcomesSoFar(t.Context(), 0) {
