@@ -76,7 +76,7 @@ func TestKillsOnAForeignServicePayOnceAndLoseNothing(t *testing.T) {
 		return
 	}
 	if testing.Short() {
-		t.Skip("it takes half a minute")
+		t.Skip("-short: it takes half a minute")
 	}
 	// Each kill costs the minute up to ten requests that were stored ahead and never sent, so the limit is reached while
 	// the batch is killed. In full it stays, and minutes go by; the short test has the plan upgraded after the last kill,

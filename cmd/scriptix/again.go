@@ -222,9 +222,7 @@ func entryNames(list []*entry) string {
 // named finds the one recording that a name means, in a state that fits.
 func (j *judge) named(ctx context.Context, name string, up takingUp) (*entry, error) {
 	var found []*entry
-	if public, _, err := parseURL(name); isURL(name) && err == nil {
-		name = public
-	}
+	name = publicName(name)
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err

@@ -94,8 +94,9 @@ func (c *forgetCmd) over(ctx context.Context, t *transcription) (keys []string, 
 // names reports whether one of the names is that of an entry.
 func (c *forgetCmd) names(e *entry) bool {
 	for _, name := range c.Names {
+		name = publicName(name)
 		abs, err := filepath.Abs(name)
-		if err == nil && string(e.Path) == abs || e.shown == name || e.base() == name {
+		if err == nil && string(e.Path) == abs || e.name() == name || e.base() == name {
 			return true
 		}
 	}

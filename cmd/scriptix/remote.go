@@ -89,6 +89,18 @@ func shownName(name string) string {
 	return name
 }
 
+// publicName is what an argument is known by in the list of files: a URL without
+// its signature.
+func publicName(name string) string {
+	if !isURL(name) {
+		return name
+	}
+	if public, _, err := parseURL(name); err == nil {
+		return public
+	}
+	return name
+}
+
 // unsigned is what a query holds beside a signature, in a settled order.
 func unsigned(query string) string {
 	values, err := url.ParseQuery(query)

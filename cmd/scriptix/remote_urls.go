@@ -57,9 +57,19 @@ func (m *manifest) keepURLs() error {
 	if maps.Equal(needed, m.kept) {
 		return nil
 	}
-	m.kept = needed
+	err := m.writeURLs(needed)
+	if err == nil {
+		m.kept = needed
+	}
+	return err
+}
+
+func (m *manifest) writeURLs(needed map[string]string) error {
 	if len(needed) == 0 {
-		return os.Remove(m.urlsPath())
+		if err := os.Remove(m.urlsPath()); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
 	}
 	return replaceFile(m.urlsPath(), 0o600, func(w io.Writer) error {
 		var text bytes.Buffer

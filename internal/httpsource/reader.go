@@ -41,18 +41,31 @@ func (s *Source) From(ctx context.Context, offset int64) (io.ReadCloser, error) 
 // connect asks for the rest, until an answer comes or nothing more is to be hoped for.
 func (r *reader) connect() error {
 	for r.body == nil {
-		ctx, cancel := context.WithCancel(r.ctx)
-		body, err := r.source.from(ctx, r.at)
+		body, err := r.open()
 		if err == nil {
-			r.body = newWatched(body, cancel, r.source.opener.stall)
+			r.body = body
 			return nil
 		}
-		cancel()
 		if err = r.wait(err); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// open makes a connection that brings the rest.
+func (r *reader) open() (io.ReadCloser, error) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	body, skip, err := r.source.from(ctx, r.at)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	watched := newWatched(body, cancel, r.source.opener.stall)
+	if _, err := io.CopyN(io.Discard, watched, skip); err != nil {
+		return nil, errors.Join(err, watched.Close())
+	}
+	return watched, nil
 }
 
 // wait pauses before the next try after a failure, or returns why there is none.

@@ -192,6 +192,38 @@ func TestAConnectionWithoutAByteForAWhileIsBroken(t *testing.T) {
 	assert.Equal(t, recording, text)
 }
 
+// Where a server has no ranges, what was read before comes again and is skipped.
+func TestAConnectionThatIsSilentWhileBytesAreSkippedIsBroken(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	defer close(release)
+	var requests atomic.Int32
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("ETag", `"v1"`)
+		w.Header().Set("Content-Length", strconv.Itoa(len(recording)))
+		switch requests.Add(1) {
+		case 2: // is cut
+			_, _ = io.WriteString(w, recording[:20])
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		case 3: // is silent before the offset
+			_, _ = io.WriteString(w, recording[:10])
+			_ = http.NewResponseController(w).Flush()
+			<-release
+		default:
+			_, _ = io.WriteString(w, recording)
+		}
+	}))
+	t.Cleanup(server.Close)
+	o, _ := trusting(t, server, true)
+	o.stall = 250 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	text, err := read(ctx, opened(t, o, server.URL+"/a.wav"), 0)
+	require.NoError(t, err)
+	assert.Equal(t, recording, text)
+}
+
 func TestReadingEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -185,28 +185,27 @@ func (s *Source) refuse(format string, args ...any) error {
 	return &RefusedError{shown(s.url), fmt.Sprintf(format, args...)}
 }
 
-// from asks for the pinned version from an offset on.
-func (s *Source) from(ctx context.Context, offset int64) (io.ReadCloser, error) {
+// from asks for the pinned version from an offset on. A server without ranges
+// sends what lies before it as well: so many bytes are to be skipped.
+func (s *Source) from(ctx context.Context, offset int64) (body io.ReadCloser, skip int64, err error) {
 	ranges := ""
 	if offset > 0 {
 		ranges = fmt.Sprintf("bytes=%d-", offset)
 	}
 	answer, err := s.get(ctx, ranges, s.pinned.etag)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !s.unchanged(answer) {
-		return nil, errors.Join(s.refuse("it changed after it was opened"), answer.Body.Close())
+		return nil, 0, errors.Join(s.refuse("it changed after it was opened"), answer.Body.Close())
 	}
-	if answer.StatusCode == http.StatusPartialContent && !beginsAt(answer, offset) {
-		return nil, errors.Join(errOtherPart, answer.Body.Close())
+	if answer.StatusCode != http.StatusPartialContent {
+		return answer.Body, offset, nil
 	}
-	if offset > 0 && answer.StatusCode != http.StatusPartialContent {
-		if _, err := io.CopyN(io.Discard, answer.Body, offset); err != nil {
-			return nil, errors.Join(err, answer.Body.Close())
-		}
+	if !beginsAt(answer, offset) {
+		return nil, 0, errors.Join(errOtherPart, answer.Body.Close())
 	}
-	return answer.Body, nil
+	return answer.Body, 0, nil
 }
 
 // confirm asks whether the server still has the pinned version.
